@@ -1,0 +1,1 @@
+"""Re-runnable, checkable reproductions of published observational oncology studies."""

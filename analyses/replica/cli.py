@@ -1,0 +1,257 @@
+"""The command line: a thin friendly layer over the package; each command is a few calls."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from typer.core import TyperCommand, TyperGroup
+
+from replica import baseline, book, notebooks
+from replica.errors import NotebookError, ReplicaError, one_of
+from replica.paths import build_path, notebook_path, repository
+from replica.studies import load_study, study_keys
+from replica.supplied import check, dictionary, read_table, template
+
+# A study's notebook that has this parameter writes its tables and figures there.
+RESULTS_PARAMETER = "results_dir"
+
+
+class _CleanErrors(TyperGroup):
+    """Shows an error of this package as one message and ends with exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer keeps the type to itself
+        try:
+            return super().invoke(ctx)
+        except ReplicaError as error:
+            _plain(sys.stderr).print(f"Error: {error}")
+            raise typer.Exit(2) from None
+
+
+class _PairedOptions(TyperCommand):
+    """Lets `-p` take a name and a value, as papermill's does; typer has no such option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        return super().parse_args(ctx, list(_joined(args)))
+
+
+def _joined(args: list[str]) -> list[str]:
+    joined: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        joined.append(arg)
+        if arg in {"-p", "--parameter"}:
+            name = next(rest, None)
+            if name is None:
+                break
+            # `-p name=value` is understood too
+            value = None if "=" in name else next(rest, None)
+            joined.append(name if value is None else f"{name}={value}")
+    return joined
+
+
+app = typer.Typer(
+    cls=_CleanErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Re-run and check published observational oncology studies.",
+)
+data_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Prepare and check your own patients' file."
+)
+app.add_typer(data_app, name="data", epilog="Example: replica data template sclc_second_line")
+
+StudyKey = Annotated[str, typer.Argument(help="Key of a study; `replica studies` lists them.")]
+
+
+def _plain(stream: Any = None) -> Console:  # noqa: ANN401 - any text stream
+    # No styling by guesswork: paths and ids are printed as they are and not broken over lines
+    return Console(file=stream, markup=False, highlight=False, soft_wrap=True, emoji=False)
+
+
+def _notebook(study: str) -> Path:
+    path = notebook_path(study)
+    if not path.is_file():
+        there = sorted(found.stem for found in path.parent.glob("*.ipynb"))
+        raise NotebookError(f"no notebook for this study, {one_of(study, there)}")
+    return path
+
+
+@app.command(epilog="Example: replica studies")
+def studies() -> None:
+    """List the studies and the parameters that their notebooks take."""
+    out = _plain()
+    with_notebook = {path.stem for path in notebook_path("any").parent.glob("*.ipynb")}
+    for key in sorted(with_notebook | set(study_keys())):
+        title = f": {load_study(key).title}" if key in study_keys() else ""
+        out.print(f"{key}{title}")
+        if key not in with_notebook:
+            out.print("  no notebook")
+            continue
+        for parameter in notebooks.inspect(_notebook(key)):
+            about = f"  {parameter.help}" if parameter.help else ""
+            out.print(f"  {parameter.name} ({parameter.type}) = {parameter.default!r}{about}")
+
+
+@app.command(
+    cls=_PairedOptions,
+    epilog="Example: replica run sclc_second_line -p caliper 0.05 --data patients.csv",
+)
+def run(
+    study: StudyKey,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            "--parameter",
+            metavar="NAME VALUE",
+            help="A parameter of the notebook and its value; may be repeated.",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Your own patients instead of synthetic."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder to write to [build/runs/STUDY].")
+    ] = None,
+) -> None:
+    """Run a study's notebook with other parameters or with your own patients."""
+    path = _notebook(study)
+    known = notebooks.inspect(path)
+    values = notebooks.parse_parameters(_pairs(parameter or []), known, path.name)
+    if data:
+        twice = sorted({"source", "data_path"} & set(values))
+        if twice:
+            raise NotebookError(f"--data sets {' and '.join(twice)} itself; leave out -p for it.")
+        values |= {"source": "supplied", "data_path": str(data.resolve())}
+    folder = (out or build_path() / "runs" / study).resolve()
+    if RESULTS_PARAMETER in {p.name for p in known}:
+        values.setdefault(RESULTS_PARAMETER, str(folder))
+    output = folder / path.name
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TextColumn("cells"), TimeElapsedColumn()) as bar:
+        task = bar.add_task(f"running {path.name}")
+        notebooks.execute(
+            path,
+            output,
+            values,
+            cwd=path.parent,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    _plain().print(f"The executed notebook: {output}")
+
+
+def _pairs(given: list[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise NotebookError(f"-p {name}: found no value; write -p NAME VALUE.")
+        pairs.append((name, value))
+    return pairs
+
+
+@app.command(name="book", epilog="Example: replica book")
+def make_book() -> None:
+    """Run every notebook and build the book; any warning stops it."""
+    out = _plain()
+    page = book.make(repository(), report=out.print)
+    out.print(f"The book is at {page}\nOpen {page.as_uri()}")
+
+
+@app.command(epilog="Example: replica verify --update")
+def verify(
+    *,
+    update: Annotated[
+        bool, typer.Option("--update", help="Make this run the baseline that later ones must hold.")
+    ] = False,
+) -> None:
+    """Count the verdicts of the last book and hold them against data/baseline.json.
+
+    Ends with exit code 1 if a printed number's verdict is worse than the baseline's.
+    """
+    root = repository()
+    out = _plain()
+    if not book.is_current(root):
+        raise NotebookError("the book was not made from the files as they are; run `replica book`.")
+    made = baseline.read_json(root / "build" / "verification.json", "make it with `replica book`")
+    now = baseline.summarise(made)
+    table = Table("Study", *(verdict.replace("_", " ") for verdict in baseline.RANKING), "All")
+    for key, verdicts in now.items():
+        counts = baseline.counts(verdicts)
+        table.add_row(key, *map(str, counts.values()), str(len(verdicts)))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    committed = root / "data" / "baseline.json"
+    if update:
+        baseline.write_baseline(now, committed)
+        out.print(f"The baseline is now this run: {committed}")
+        return
+    remedy = "write the first one with `replica verify --update`"
+    fallen = baseline.worse(baseline.read_json(committed, remedy), now)
+    for line in fallen:
+        out.print(line)
+    if fallen:
+        out.print(f"{len(fallen)} verdicts are worse than the baseline's.")
+        raise typer.Exit(1)
+    out.print("No verdict is worse than the baseline's.")
+
+
+@data_app.command(
+    name="template", epilog="Example: replica data template sclc_second_line --out patients.csv"
+)
+def data_template(
+    study: StudyKey,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="File to write; printed if left out.")
+    ] = None,
+) -> None:
+    """Write an empty table with the columns that a study needs."""
+    _csv(template(load_study(study)).to_csv(index=False), out)
+
+
+@data_app.command(
+    name="dictionary", epilog="Example: replica data dictionary sclc_second_line --out columns.csv"
+)
+def data_dictionary(
+    study: StudyKey,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="File to write; printed if left out.")
+    ] = None,
+) -> None:
+    """Describe each column that a study needs: meaning, unit, allowed values."""
+    _csv(dictionary(load_study(study)).to_csv(index=False), out)
+
+
+@data_app.command(name="check", epilog="Example: replica data check sclc_second_line patients.csv")
+def data_check(
+    study: StudyKey,
+    file: Annotated[Path, typer.Argument(help="Your patients, .csv or .tsv.")],
+) -> None:
+    """Say everything that is wrong with a file of patients; exit code 1 if anything is."""
+    problems = check(load_study(study), read_table(file))
+    out = _plain()
+    for problem in problems:
+        out.print(str(problem))
+    if problems:
+        out.print(f"{file}: {len(problems)} problems found.")
+        raise typer.Exit(1)
+    out.print(f"{file} fits the study {study}.")
+
+
+def _csv(text: str, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(text)
+        return
+    if out.exists():
+        raise ReplicaError(f"{out} exists; choose another name or remove it first.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    _plain().print(f"written: {out}")

@@ -1,0 +1,158 @@
+"""The log-rank test of two or more groups, plain or stratified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike
+from scipy.stats import chi2
+
+from replica.cohort import Cohort
+from replica.errors import EstimationError
+from replica.risk_sets import (
+    Floats,
+    Integers,
+    check_times,
+    cohort_times,
+    group_labels,
+    label_codes,
+)
+
+
+@dataclass(frozen=True)
+class LogRank:
+    """A log-rank test; `observed` and `expected` events follow the sorted group labels."""
+
+    statistic: float
+    df: int
+    p: float
+    observed: tuple[float, ...]
+    expected: tuple[float, ...]
+    groups: tuple[object, ...]
+
+
+@njit(cache=True)
+def log_rank_counts(
+    duration: Floats, event: Integers, group: Integers, groups: int
+) -> tuple[Floats, Floats, Floats]:
+    """Observed and expected events per group, and the covariance of their difference.
+
+    Parameters
+    ----------
+    duration, event
+        Shape (n,), sorted by `duration` ascending.
+    group
+        Shape (n,), codes 0 to `groups` - 1. With two groups the log-rank statistic is
+        (observed[0] - expected[0])**2 / covariance[0, 0].
+
+    Returns
+    -------
+    tuple
+        Observed and expected, shape (groups,); hypergeometric covariance, (groups, groups).
+    """
+    observed = np.zeros(groups, dtype=np.float64)
+    expected = np.zeros(groups, dtype=np.float64)
+    covariance = np.zeros((groups, groups), dtype=np.float64)
+    at_risk = np.zeros(groups, dtype=np.int64)
+    for i in range(duration.size):
+        at_risk[group[i]] += 1
+    total = duration.size
+    start = 0
+    while start < duration.size:
+        end = start
+        deaths = 0
+        while end < duration.size and duration[end] == duration[start]:
+            if event[end] != 0:
+                deaths += 1
+                observed[group[end]] += 1.0
+            end += 1
+        if deaths > 0:
+            spread = 0.0
+            if total > 1:
+                spread = deaths * (total - deaths) / (total - 1)
+            for a in range(groups):
+                share = at_risk[a] / total
+                expected[a] += deaths * share
+                for b in range(groups):
+                    same = 1.0 if a == b else 0.0
+                    covariance[a, b] += spread * share * (same - at_risk[b] / total)
+        for i in range(start, end):
+            at_risk[group[i]] -= 1
+        total -= end - start
+        start = end
+    return observed, expected, covariance
+
+
+def log_rank(
+    duration: ArrayLike,
+    event: ArrayLike,
+    group: ArrayLike,
+    *,
+    strata: ArrayLike | None = None,
+) -> LogRank:
+    """Log-rank test of two or more groups, if asked within strata.
+
+    Parameters
+    ----------
+    duration, event
+        Shape (n,); see `check_times`.
+    group, strata
+        Shape (n,), labels without gaps. Results follow the sorted group labels.
+
+    Raises
+    ------
+    DataError
+        If times are refused or a label is missing.
+    EstimationError
+        If there are fewer than two groups, no events, or no time at which the groups could differ.
+
+    Notes
+    -----
+    R: `survdiff(rho = 0)`; a group that is never at risk at an event costs its degree of freedom.
+    """
+    times, events = check_times(duration, event)
+    code, labels = label_codes(group, times.size, "group")
+    blocks = np.zeros(times.size, np.int64)
+    if strata is not None:
+        blocks, _ = label_codes(strata, times.size, "strata")
+    if len(labels) < 2:
+        raise EstimationError(f"log-rank test: found the group {labels}; at least 2 are needed.")
+    if not events.any():
+        raise EstimationError("log-rank test: found no event; there is nothing to compare.")
+    k = len(labels)
+    observed, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
+    for block in range(int(blocks.max()) + 1):
+        rows = np.flatnonzero(blocks == block)
+        rows = rows[np.argsort(times[rows], kind="stable")]
+        part = log_rank_counts(times[rows], events[rows], code[rows], k)
+        observed, expected, covariance = (
+            total + more for total, more in zip((observed, expected, covariance), part, strict=True)
+        )
+    used = np.flatnonzero(expected > 0)[1:]
+    df = used.size
+    difference, within = (observed - expected)[used], covariance[np.ix_(used, used)]
+    if df == 0 or np.linalg.matrix_rank(within, hermitian=True) < df:
+        raise EstimationError(
+            "log-rank test: at no event were the groups at risk together; they cannot be compared."
+        )
+    statistic = float(difference @ np.linalg.solve(within, difference))
+    return LogRank(
+        statistic=statistic,
+        df=df,
+        p=float(chi2.sf(statistic, df)),
+        observed=tuple(observed.tolist()),
+        expected=tuple(expected.tolist()),
+        groups=labels,
+    )
+
+
+def log_rank_test(
+    cohort: Cohort, outcome_key: str, by: str = "arm", *, strata: str | None = None
+) -> LogRank:
+    """Log-rank test of one outcome between the groups of a column, if asked within strata."""
+    duration, event = cohort_times(cohort, outcome_key)
+    labels, _ = group_labels(cohort, by)
+    within = None if strata is None else group_labels(cohort, strata)[0]
+    return log_rank(duration, event, labels, strata=within)

@@ -1,0 +1,433 @@
+"""The words in which a study is described: frozen types that check themselves when made.
+
+A study is data. Its description says who was eligible, which arms were compared, which covariates
+were balanced, which outcomes were measured and which models were fitted; it holds no patient, no
+estimate and no printed result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal, get_args
+
+from replica.errors import ProtocolError, one_of
+
+Order = Literal["data", "largest", "smallest", "closest", "random"]
+CaliperScale = Literal[
+    "probability",
+    "sd_probability",
+    "sd_probability_pooled",
+    "logit",
+    "sd_logit",
+    "sd_logit_pooled",
+]
+Ties = Literal["efron", "breslow"]
+ArmKey = Literal["treated", "control"]
+
+ORDERS: tuple[Order, ...] = get_args(Order)
+CALIPER_SCALES: tuple[CaliperScale, ...] = get_args(CaliperScale)
+TIES: tuple[Ties, ...] = get_args(Ties)
+ARM_KEYS: tuple[ArmKey, ...] = get_args(ArmKey)
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9_]*\Z")
+
+
+def _check_key(key: str, what: str) -> None:
+    if not _KEY.match(key):
+        raise ProtocolError(
+            f"{what}: found the key {key!r}; allowed: lower-case letters, digits and underscores, "
+            "such as 'liver_metastases'."
+        )
+
+
+def _check_unique(keys: Sequence[str], what: str) -> None:
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ProtocolError(f"{what}: each key may stand once; found twice: {', '.join(twice)}.")
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where the study was published, in the parts that a reference list needs."""
+
+    authors: str
+    title: str
+    journal: str
+    year: int
+    doi: str
+    bibkey: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """One value of a categorical column, with the label that a table shows."""
+
+    key: str
+    label: str
+
+    def __post_init__(self) -> None:
+        """Refuse a key that cannot stand in a file or an id."""
+        _check_key(self.key, "Level")
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A categorical column of the patient table, its levels in the printed order."""
+
+    key: str
+    label: str
+    levels: tuple[Level, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse fewer than two levels or a level named twice."""
+        _check_key(self.key, type(self).__name__)
+        if len(self.levels) < 2:
+            raise ProtocolError(f"{self.key}: found {len(self.levels)} levels; at least 2 needed.")
+        _check_unique([level.key for level in self.levels], self.key)
+
+    @property
+    def level_keys(self) -> tuple[str, ...]:
+        """Keys of the levels in the printed order."""
+        return tuple(level.key for level in self.levels)
+
+    def level(self, key: str) -> Level:
+        """Return the level with this key, or say which ones there are."""
+        for level in self.levels:
+            if level.key == key:
+                return level
+        raise ProtocolError(f"{self.key}: unknown level, {one_of(key, self.level_keys)}")
+
+
+@dataclass(frozen=True)
+class Covariate(Categorical):
+    """A baseline covariate; models compare `contrast` (default: first) with the reference (last).
+
+    `assumed` marks a direction of comparison that the paper does not state.
+    """
+
+    contrast: str = ""
+    assumed: bool = False
+
+    def __post_init__(self) -> None:
+        """Fill in the default contrast and refuse an unknown one."""
+        super().__post_init__()
+        if not self.contrast:
+            object.__setattr__(self, "contrast", self.levels[0].key)
+        self.level(self.contrast)
+        if self.contrast == self.reference:
+            raise ProtocolError(f"{self.key}: contrast and reference are both {self.contrast!r}.")
+
+    @property
+    def reference(self) -> str:
+        """Key of the level that ratios are relative to."""
+        return self.levels[-1].key
+
+
+@dataclass(frozen=True)
+class Characteristic(Categorical):
+    """Something recorded per patient and reported as counts (regimen, response, adverse event).
+
+    `arms` restricts it to the arms in which it exists; patients of the other arm leave it blank.
+    `within` names a yes/no characteristic without which this one cannot be (grade 3 within any
+    grade). `follows` names an outcome whose shorter times go with the later levels (response).
+    """
+
+    arms: tuple[ArmKey, ...] = ("treated", "control")
+    within: str = ""
+    follows: str = ""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Values that a measure takes at one level of the covariate that groups it, both ends in."""
+
+    level: str
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A numeric column, reported by its median and range within the arms named.
+
+    `groups` names a covariate that is this measure cut into `bands` (age behind age group), from
+    the lowest to the highest; `follows` an outcome whose longer times go with higher values.
+    """
+
+    key: str
+    label: str
+    unit: str
+    minimum: float
+    maximum: float
+    arms: tuple[ArmKey, ...] = ("treated", "control")
+    whole: bool = True
+    groups: str = ""
+    bands: tuple[Band, ...] = ()
+    follows: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range, and bands without the covariate that they make."""
+        if bool(self.groups) != bool(self.bands):
+            raise ProtocolError(f"{self.key}: `groups` and `bands` go together.")
+        _check_key(self.key, "Measure")
+        if not self.minimum <= self.maximum:
+            raise ProtocolError(f"{self.key}: minimum {self.minimum} exceeds {self.maximum}.")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A yes/no endpoint defined as some of the levels of a characteristic (response, control)."""
+
+    key: str
+    label: str
+    of: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A time to an event: its two columns, its unit and the times at which rates are reported.
+
+    `no_later_than` names an outcome whose time is never earlier (progression or death against
+    death).
+    """
+
+    key: str
+    label: str
+    short: str
+    duration: str
+    event: str
+    unit: str
+    rate_times: tuple[int, ...]
+    no_later_than: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse times that are not positive and increasing."""
+        _check_key(self.key, "Outcome")
+        if any(t <= 0 for t in self.rate_times) or list(self.rate_times) != sorted(self.rate_times):
+            raise ProtocolError(f"{self.key}: rate times must be positive and increasing.")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the two groups compared."""
+
+    key: ArmKey
+    label: str
+
+
+@dataclass(frozen=True)
+class MatchingPlan:
+    """How treated and control patients were paired on the propensity score.
+
+    `assumed` names the settings that the paper does not state.
+    """
+
+    covariates: tuple[str, ...]
+    caliper: float | None
+    caliper_scale: CaliperScale
+    ratio: int = 1
+    order: Order = "data"
+    exact: tuple[str, ...] = ()
+    caliper_inclusive: bool = True
+    assumed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        if self.caliper is not None and not self.caliper > 0:
+            raise ProtocolError(f"caliper: found {self.caliper}; it must be above 0, or None.")
+        if self.caliper_scale not in CALIPER_SCALES:
+            raise ProtocolError(f"caliper_scale: {one_of(self.caliper_scale, CALIPER_SCALES)}")
+        if self.order not in ORDERS:
+            raise ProtocolError(f"order: {one_of(self.order, ORDERS)}")
+        if self.ratio < 1:
+            raise ProtocolError(f"ratio: found {self.ratio}; at least 1 control per treated.")
+        if not self.covariates:
+            raise ProtocolError("covariates: the propensity model needs at least one.")
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """A univariable screen followed by a multivariable Cox model within one arm.
+
+    Every covariate is tested alone; those with a p value below `entry_p` enter the joint model.
+    """
+
+    outcome: str
+    arm: ArmKey
+    covariates: tuple[str, ...]
+    entry_p: float
+    exhibit: str
+
+    def __post_init__(self) -> None:
+        """Refuse an entry threshold that is not a probability."""
+        if not 0 < self.entry_p <= 1:
+            raise ProtocolError(f"entry_p: found {self.entry_p}; it must lie in (0, 1].")
+
+
+@dataclass(frozen=True)
+class SubgroupPlan:
+    """Treatment effect within each level of each covariate, by Cox with treatment alone."""
+
+    outcome: str
+    covariates: tuple[str, ...]
+    exhibit: str
+
+
+@dataclass(frozen=True)
+class CurvePlan:
+    """Kaplan-Meier curves of one outcome by arm (before or after matching) or by a covariate."""
+
+    exhibit: str
+    outcome: str
+    stage: Literal["before", "after"]
+    by: str = "arm"
+    within: ArmKey | None = None
+
+
+@dataclass(frozen=True)
+class Association:
+    """Two covariates whose contrasts tend to occur together, as clinicians expect.
+
+    Only synthetic patients use it; `strength` is the correlation of the normal variables behind
+    the two.
+    """
+
+    first: str
+    second: str
+    strength: float
+
+    def __post_init__(self) -> None:
+        """Refuse a correlation outside (-1, 1)."""
+        if not -1 < self.strength < 1:
+            raise ProtocolError(f"Association: strength {self.strength} is no correlation.")
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table or figure of the paper; `where` names it as the published table does."""
+
+    key: str
+    where: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Dates between which treatment started, and the last day of follow-up."""
+
+    start_column: str
+    enrolment_start: date
+    enrolment_end: date
+    data_cutoff: date
+
+    def __post_init__(self) -> None:
+        """Refuse dates out of order."""
+        if not self.enrolment_start <= self.enrolment_end <= self.data_cutoff:
+            raise ProtocolError("Calendar: enrolment must start, end and be cut off in that order.")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a notebook needs to know about a study, except patients and results."""
+
+    key: str
+    title: str
+    question: str
+    citation: Citation
+    eligibility: tuple[str, ...]
+    exclusions: tuple[str, ...]
+    treated: Arm
+    control: Arm
+    covariates: tuple[Covariate, ...]
+    outcomes: tuple[Outcome, ...]
+    matching: MatchingPlan
+    calendar: Calendar
+    convention: str
+    characteristics: tuple[Characteristic, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    models: tuple[ModelPlan, ...] = ()
+    subgroups: tuple[SubgroupPlan, ...] = ()
+    curves: tuple[CurvePlan, ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()
+    associations: tuple[Association, ...] = ()
+    assumptions: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Refuse a description whose parts name each other wrongly."""
+        _check_key(self.key, "Study")
+        categorical: list[Categorical] = [*self.covariates, *self.characteristics]
+        columns = [*(c.key for c in categorical), *(m.key for m in self.measures)]
+        _check_unique(columns, self.key)
+        self._check_references()
+
+    def _check_references(self) -> None:
+        covariates = [c.key for c in self.covariates]
+        outcomes = [o.key for o in self.outcomes]
+        exhibits = [e.key for e in self.exhibits]
+
+        def known(names: Iterable[str], allowed: Sequence[str], what: str) -> None:
+            for name in names:
+                if name not in allowed:
+                    raise ProtocolError(f"{self.key}, {what}: {one_of(name, allowed)}")
+
+        known(self.matching.covariates, covariates, "matching covariates")
+        known(self.matching.exact, covariates, "exact matching")
+        known((m.outcome for m in self.models), outcomes, "model outcome")
+        known((m.exhibit for m in self.models), exhibits, "model exhibit")
+        known((c for m in self.models for c in m.covariates), covariates, "model covariates")
+        pairs = [key for a in self.associations for key in (a.first, a.second)]
+        known(pairs, covariates, "associations")
+        known((s.outcome for s in self.subgroups), outcomes, "subgroup outcome")
+        known((s.exhibit for s in self.subgroups), exhibits, "subgroup exhibit")
+        known((c for s in self.subgroups for c in s.covariates), covariates, "subgroup covariates")
+        known((c.outcome for c in self.curves), outcomes, "curve outcome")
+        known((c.exhibit for c in self.curves), exhibits, "curve exhibit")
+        known((o.no_later_than for o in self.outcomes if o.no_later_than), outcomes, "outcome")
+        for measure in self.measures:
+            if measure.groups:
+                levels = self.covariate(measure.groups).level_keys
+                known((band.level for band in measure.bands), levels, measure.key)
+        yes_no = [c.key for c in self.characteristics if c.level_keys == ("yes", "no")]
+        known((c.within for c in self.characteristics if c.within), yes_no, "nested in")
+        known((c.follows for c in self.characteristics if c.follows), outcomes, "follows")
+        known((c.by for c in self.curves), ["arm", *covariates], "curve groups")
+        for endpoint in self.endpoints:
+            known(endpoint.levels, self.characteristic(endpoint.of).level_keys, endpoint.key)
+
+    def covariate(self, key: str) -> Covariate:
+        """Return the covariate with this key, or say which ones there are."""
+        for covariate in self.covariates:
+            if covariate.key == key:
+                return covariate
+        raise ProtocolError(f"unknown covariate, {one_of(key, (c.key for c in self.covariates))}")
+
+    def characteristic(self, key: str) -> Characteristic:
+        """Return the characteristic with this key, or say which ones there are."""
+        for characteristic in self.characteristics:
+            if characteristic.key == key:
+                return characteristic
+        allowed = (c.key for c in self.characteristics)
+        raise ProtocolError(f"unknown characteristic, {one_of(key, allowed)}")
+
+    def outcome(self, key: str) -> Outcome:
+        """Return the outcome with this key, or say which ones there are."""
+        for outcome in self.outcomes:
+            if outcome.key == key:
+                return outcome
+        raise ProtocolError(f"unknown outcome, {one_of(key, (o.key for o in self.outcomes))}")
+
+    def exhibit(self, key: str) -> Exhibit:
+        """Return the table or figure with this key, or say which ones there are."""
+        for exhibit in self.exhibits:
+            if exhibit.key == key:
+                return exhibit
+        raise ProtocolError(f"unknown exhibit, {one_of(key, (e.key for e in self.exhibits))}")
+
+    def arm_label(self, key: str) -> str:
+        """Label of an arm key as the paper prints it."""
+        return {"treated": self.treated.label, "control": self.control.label}.get(key, key)

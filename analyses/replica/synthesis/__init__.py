@@ -1,0 +1,1 @@
+"""Patients that give back the printed numbers."""

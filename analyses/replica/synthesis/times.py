@@ -1,0 +1,153 @@
+"""First guess of every patient's times: smooth curves through the printed medians and rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replica.errors import SynthesisError
+from replica.protocol import ARM_KEYS, Study
+from replica.synthesis.targets import SurvivalTarget, Targets
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+GRID = 0.01
+"""Months between neighbouring times: the precision to which the papers print them."""
+
+DAYS_PER_MONTH = 30.4375
+
+
+@dataclass(frozen=True)
+class Times:
+    """Durations in months and event flags, shape (outcomes, patients), in protocol order."""
+
+    duration: Floats
+    event: Bools
+
+    def permuted(self, order: Ints) -> Times:
+        """Hand the times of patient `order[i]` to patient i."""
+        return replace(self, duration=self.duration[:, order], event=self.event[:, order])
+
+
+def initial_times(targets: Targets, treated: Bools, rng: np.random.Generator) -> Times:
+    """Draw times whose Kaplan-Meier curves pass near the printed medians and rates of each arm.
+
+    Between printed points the hazard is constant, and it stays so after the last one. The draws
+    are stratified (one in each of n equal shares of probability). The times of the outcomes of a
+    patient are coupled by rank; an outcome that cannot be later than another is not. Follow-up
+    ends at a time common to all outcomes, drawn from `follow_up_times`.
+
+    Raises
+    ------
+    SynthesisError
+        If an outcome of an arm has no printed median or rate.
+    """
+    study = targets.study
+    n = len(treated)
+    duration = np.empty((len(study.outcomes), n))
+    for arm in ARM_KEYS:
+        mask = treated if arm == "treated" else ~treated
+        health = rng.normal(size=int(mask.sum()))
+        for o, outcome in enumerate(study.outcomes):
+            hazard_points = _anchors(targets, outcome.key, arm)
+            drawn = _stratified(hazard_points, int(mask.sum()), rng)
+            # Rank correlation of about 0.7 between the outcomes of a patient.
+            own = health + rng.normal(size=health.size)
+            duration[o, mask] = drawn[np.argsort(np.argsort(own))]
+        duration[:, mask] = _ordered(duration[:, mask], study, rng)
+    censored_at = follow_up_times(targets, n, rng)
+    event = duration <= censored_at
+    duration = np.where(event, duration, censored_at)
+    return Times(np.maximum(np.round(duration / GRID), 10) * GRID, event)
+
+
+def _anchors(targets: Targets, outcome: str, arm: str) -> tuple[Floats, Floats]:
+    """Times and cumulative hazards through which the curve of an arm passes."""
+    points = {0.0: 0.0}
+    for target in targets.survival:
+        spec = target.spec
+        if (spec.kind, spec.outcome, spec.arm, spec.stage, spec.subgroup) == (
+            "curve",
+            outcome,
+            arm,
+            "before",
+            "",
+        ):
+            if target.statistic == "median":
+                points[middle(target)] = float(np.log(2))
+            elif target.statistic == "rate":
+                points[target.time] = -float(np.log(middle(target)))
+    if len(points) == 1:
+        raise SynthesisError(
+            f"{outcome}, {arm}: found no printed median or rate before matching; times cannot be "
+            "drawn without one."
+        )
+    times = np.array(sorted(points))
+    return times, np.maximum.accumulate([points[t] for t in times])
+
+
+def middle(target: SurvivalTarget) -> float:
+    """Centre of the interval of values that would be printed the same."""
+    return (target.low + target.high) / 2
+
+
+def _stratified(anchors: tuple[Floats, Floats], n: int, rng: np.random.Generator) -> Floats:
+    times, hazards = anchors
+    wanted = -np.log((np.arange(n) + rng.uniform(size=n)) / n)
+    drawn = np.interp(wanted, hazards, times)
+    late = wanted > hazards[-1]
+    slope = (hazards[-1] - hazards[-2]) / (times[-1] - times[-2])
+    drawn[late] = times[-1] + (wanted[late] - hazards[-1]) / slope
+    return np.sort(drawn)
+
+
+def _ordered(duration: Floats, study: Study, rng: np.random.Generator) -> Floats:
+    """Exchange later times between patients until no outcome comes after one it must precede."""
+    keys = [outcome.key for outcome in study.outcomes]
+    for early, outcome in enumerate(study.outcomes):
+        if not outcome.no_later_than:
+            continue
+        late = keys.index(outcome.no_later_than)
+        # Patients by the earlier outcome, latest first, each take a random one of the later times
+        # that are late enough; rank order guarantees that one is left when the curves are ordered.
+        while True:
+            wrong = np.flatnonzero(duration[early] > duration[late])
+            if wrong.size == 0:
+                break
+            i = int(wrong[0])
+            able = np.flatnonzero(
+                (duration[late] >= duration[early, i]) & (duration[late, i] >= duration[early])
+            )
+            if able.size == 0:
+                duration[early] = np.minimum(duration[early], duration[late])
+                break
+            j = int(rng.choice(able))
+            duration[late, [i, j]] = duration[late, [j, i]]
+    return duration
+
+
+def follow_up_times(targets: Targets, n: int, rng: np.random.Generator) -> Floats:
+    """Draw when each patient would leave follow-up if nothing happened, in months.
+
+    Nobody enrolled on the last day is followed for longer than until the cut-off; beyond that the
+    hazard of leaving is constant, with the printed median follow-up (by reverse Kaplan-Meier). A
+    small share, `LOST`, is lost at an earlier, uniform time.
+    """
+    calendar = targets.study.calendar
+    shortest = (calendar.data_cutoff - calendar.enrolment_end).days / DAYS_PER_MONTH
+    longest = (calendar.data_cutoff - calendar.enrolment_start).days / DAYS_PER_MONTH
+    printed = [t for t in targets.survival if t.spec.kind == "follow_up"]
+    median = middle(printed[0]) if printed else (shortest + longest) / 2
+    scale = max(median - shortest, 1.0) / np.log(2)
+    until = shortest + scale * -np.log(1 - rng.uniform(size=n))
+    lost = rng.uniform(size=n) < LOST
+    until[lost] = rng.uniform(0.5, shortest, size=int(lost.sum()))
+    return np.asarray(np.minimum(until, longest - 0.5))
+
+
+LOST = 0.06
+"""Assumed share of patients lost to follow-up before the cut-off; the papers print none."""

@@ -1,0 +1,51 @@
+"""The books that the tests read: the repository's own, and one of a toy study."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from replica import book, paths
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+@pytest.fixture(scope="session")
+def real_root():
+    """Return the repository, its book built from the files as they are now."""
+    root = paths.repository()
+    if not book.is_current(root):
+        # Slow, but never a test of an old book; if it cannot be built, every test here errors.
+        book.make(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def toy_root(tmp_path_factory):
+    """Build a repository of the toy study with the real configuration, styles and references."""
+    root = tmp_path_factory.mktemp("toy")
+    repository = paths.repository()
+    shutil.copytree(TOY, root, dirs_exist_ok=True)
+    shutil.copy(repository / "_config.yml", root)
+    shutil.copy(repository / "book" / "references.bib", root / "book")
+    for folder in ("_static", "_extensions"):
+        shutil.copytree(repository / "book" / folder, root / "book" / folder)
+    (root / "data" / "supplied").mkdir(parents=True)
+    (root / "data" / "supplied" / "patients.csv").write_text("secret\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPLICA_HOME", str(root))
+        book.make(root)
+    return root
+
+
+@pytest.fixture(scope="session", params=["real", "toy"])
+def root(request):
+    """Return the repository of each book in turn."""
+    return request.getfixturevalue(f"{request.param}_root")
+
+
+@pytest.fixture(scope="session")
+def html(root):
+    """Return the folder of built pages."""
+    return root / "build" / "html"
