@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
+
 from replica.cohort import Cohort
 from replica.protocol import (
     Arm,

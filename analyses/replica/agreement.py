@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -17,16 +17,11 @@ from replica.errors import ParameterError
 from replica.estimate import Estimate
 from replica.published import Printed, PublishedValue
 
-Outcome = Literal["reproduced", "rounding", "different", "contradicted", "not_computable"]
+VerdictKind = Literal["reproduced", "rounding", "different", "contradicted", "not_computable"]
 Role = Literal["input", "target", "derived"]
 
-OUTCOMES: tuple[Outcome, ...] = (
-    "reproduced",
-    "rounding",
-    "different",
-    "contradicted",
-    "not_computable",
-)
+VERDICT_KINDS: tuple[VerdictKind, ...] = get_args(VerdictKind)
+Settings = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Verdict:
     published: PublishedValue
     role: Role
     reproduced: str
-    outcome: Outcome
+    outcome: VerdictKind
     evidence: str
 
 
@@ -45,13 +40,14 @@ def agreement(
     published: Sequence[PublishedValue],
     *,
     targets: Collection[str] = (),
-    settings: Mapping[tuple[str, str], str] | None = None,
+    settings: Settings | None = None,
 ) -> tuple[Verdict, ...]:
     """Give every printed number a verdict.
 
     `reproduced` means that the computed number, rounded half up on exact rationals, is printed
-    the same; `rounding` that it is within one unit of the last printed digit; `not_computable`
-    comes with its reason.
+    the same; `rounding` that it is within one unit of the last printed digit; `different` also
+    that a number is printed and ours is not estimable; `not_computable` comes with its reason. A
+    median printed as not reached is reproduced by one that the data do not reach.
 
     Parameters
     ----------
@@ -62,7 +58,8 @@ def agreement(
     targets
         Ids that the synthetic cohort was made to meet; empty for supplied patients.
     settings
-        What the analysis used for settings of the methods, by item and level, as printed.
+        What the analysis used for settings of the methods, by item and level: the spellings that
+        a paper may print it in (`0.02`, `.02`), of which the first is shown when none is printed.
     """
     by_key: dict[tuple[str, ...], Estimate] = {}
     for estimate in computed:
@@ -75,21 +72,24 @@ def _verdict(
     row: PublishedValue,
     estimate: Estimate | None,
     targets: Collection[str],
-    settings: Mapping[tuple[str, str], str],
+    settings: Settings,
 ) -> Verdict:
     role = _role(row, targets)
     if row.statistic == "setting":
         return _setting(row, role, settings)
     printed = row.value
-    if printed.kind == "text":
+    if printed.kind == "text" and not printed.not_reached:
         reason = row.note or "printed as words; no number to compare with"
         return Verdict(row, role, "", "not_computable", reason)
     if estimate is None:
         reason = "the protocol holds no estimate of this quantity"
         return Verdict(row, role, "", "not_computable", reason)
-    if estimate.value is None:
-        return Verdict(row, role, "not estimable", "different", estimate.method)
-    value = Fraction(estimate.value)
+    value = estimate.exact
+    if value is None:
+        # A median that the data do not reach is what "not reached" says.
+        kind: VerdictKind = "reproduced" if printed.not_reached else "different"
+        shown = printed.text if printed.not_reached else "not estimable"
+        return Verdict(row, role, shown, kind, estimate.method)
     return Verdict(row, role, show(value, printed), compare(value, printed), estimate.method)
 
 
@@ -99,17 +99,18 @@ def _role(row: PublishedValue, targets: Collection[str]) -> Role:
     return "target" if row.id in targets else "derived"
 
 
-def _setting(row: PublishedValue, role: Role, settings: Mapping[tuple[str, str], str]) -> Verdict:
-    used = settings.get((row.item, row.level))
-    if used is None:
+def _setting(row: PublishedValue, role: Role, settings: Settings) -> Verdict:
+    spellings = settings.get((row.item, row.level), ())
+    if not spellings:
         reason = "describes the study's methods; nothing that an analysis of its patients returns"
         return Verdict(row, role, "", "not_computable", reason)
-    same = used.casefold() == row.printed.casefold()
-    evidence = "setting of this analysis"
-    return Verdict(row, role, used, "reproduced" if same else "different", evidence)
+    printed = row.printed.strip()
+    same = printed.casefold() in {spelling.casefold() for spelling in spellings}
+    kind: VerdictKind = "reproduced" if same else "different"
+    return Verdict(row, role, printed if same else spellings[0], kind, "setting of this analysis")
 
 
-def compare(value: Fraction, printed: Printed) -> Outcome:
+def compare(value: Fraction, printed: Printed) -> VerdictKind:
     """Compare an exact value with a printed number or bound."""
     if printed.admits(value):
         return "reproduced"
@@ -120,7 +121,7 @@ def show(value: Fraction, printed: Printed) -> str:
     """Write a value with as many decimals as the paper printed, rounding half up.
 
     Beside a bound such as `<0.001` a p value keeps its bound if it meets it, and three
-    significant digits otherwise.
+    significant digits otherwise; so does a number beside words.
     """
     if printed.kind != "number":
         return printed.text if printed.admits(value) else f"{float(value):.3g}"
@@ -159,7 +160,7 @@ def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
     listed = tuple(verdicts)
     results = [verdict for verdict in listed if verdict.role != "input"]
     number: dict[str, int] = {
-        outcome: sum(verdict.outcome == outcome for verdict in results) for outcome in OUTCOMES
+        kind: sum(verdict.outcome == kind for verdict in results) for kind in VERDICT_KINDS
     }
     number["attainable"] = len(results) - number["contradicted"] - number["not_computable"]
     number["results"] = len(results)

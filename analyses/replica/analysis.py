@@ -5,21 +5,27 @@ Every notebook, check and search calls these functions, so a number means the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, Literal
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
 from replica.cohort import Cohort
-from replica.contingency import choose_test
 from replica.convention import Convention
 from replica.cox import cox
+from replica.descriptives import Stage, counts, endpoint_counts, measures, sizes
 from replica.errors import EstimationError
 from replica.estimate import Estimate, Quantity, Value, estimates
 from replica.matching import Matched
-from replica.protocol import ARM_KEYS, Categorical, Characteristic, CurvePlan, Ties
+from replica.protocol import (
+    Categorical,
+    CurvePlan,
+    ModelPlan,
+    Outcome,
+    Ties,
+)
 from replica.selection import subgroup_effects, univariable_to_multivariable
 from replica.survival import (
     kaplan_meier,
@@ -29,7 +35,8 @@ from replica.survival import (
     survival_at,
 )
 
-Stage = Literal["before", "after"]
+# Statistics of a ratio, and the columns of a fit that hold them.
+RATIO = {"hr": "hazard_ratio", "ci_low": "ci_low", "ci_high": "ci_high"}
 
 
 @dataclass(frozen=True)
@@ -75,103 +82,6 @@ def reproduce(matched: Matched, choices: Choices) -> tuple[Estimate, ...]:
     return tuple(rows)
 
 
-def _groups(cohort: Cohort) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield "all", cohort.patients
-    for arm in ARM_KEYS:
-        yield arm, cohort.patients[cohort.patients["arm"] == arm]
-
-
-def sizes(cohort: Cohort, stage: Stage) -> list[Estimate]:
-    """Count the patients of each arm and of both."""
-    return [
-        Estimate(
-            Quantity("patients", arm=arm, stage=stage), "n", Fraction(len(group)), "count of rows"
-        )
-        for arm, group in _groups(cohort)
-    ]
-
-
-def counts(
-    cohort: Cohort, column: Categorical, stage: Stage, convention: Convention
-) -> list[Estimate]:
-    """Count each level of a column by arm, with percent and the test between the arms.
-
-    A yes/no characteristic is reported as the count of `yes`, without a level.
-    """
-    yes_only = isinstance(column, Characteristic) and column.level_keys == ("yes", "no")
-    levels = ("yes",) if yes_only else column.level_keys
-    arms = column.arms if isinstance(column, Characteristic) else ARM_KEYS
-    rows: list[Estimate] = []
-    for arm, group in _groups(cohort):
-        if arm != "all" and arm not in arms:
-            continue
-        for level in levels:
-            quantity = Quantity(column.key, "" if yes_only else level, arm=arm, stage=stage)
-            rows += _share(int((group[column.key] == level).sum()), len(group), quantity)
-    if arms == ARM_KEYS:
-        table = [
-            [int((group[column.key] == level).sum()) for level in column.level_keys]
-            for arm, group in _groups(cohort)
-            if arm != "all"
-        ]
-        rows += _test(
-            table, Quantity(column.key, "", "", "treated", "control", "", stage), convention
-        )
-    return rows
-
-
-def _share(n: int, total: int, quantity: Quantity) -> list[Estimate]:
-    values: dict[str, Value] = {"n": Fraction(n), "percent": Fraction(100 * n, total)}
-    return estimates(quantity, values, f"{n} of {total}")
-
-
-def _test(table: list[list[int]], quantity: Quantity, convention: Convention) -> list[Estimate]:
-    # A level that nobody has carries no information about the arms and is left out of the test.
-    kept = [column for column in zip(*table, strict=True) if any(column)]
-    try:
-        result = choose_test([list(row) for row in zip(*kept, strict=True)], convention=convention)
-    except EstimationError as error:
-        return [Estimate(quantity, "p", None, str(error))]
-    return [Estimate(quantity, "p", result.p, result.name)]
-
-
-def endpoint_counts(cohort: Cohort, stage: Stage, convention: Convention) -> list[Estimate]:
-    """Count the patients who reached each yes/no endpoint, by arm, with the test between arms."""
-    rows: list[Estimate] = []
-    for endpoint in cohort.study.endpoints:
-        table: list[list[int]] = []
-        for arm, group in _groups(cohort):
-            n = int(group[endpoint.of].isin(endpoint.levels).sum())
-            rows += _share(n, len(group), Quantity(endpoint.key, arm=arm, stage=stage))
-            if arm != "all":
-                table.append([n, len(group) - n])
-        quantity = Quantity(endpoint.key, "", "", "treated", "control", "", stage)
-        rows += _test(table, quantity, convention)
-    return rows
-
-
-def measures(cohort: Cohort, stage: Stage) -> list[Estimate]:
-    """Median and range of each numeric column, by arm."""
-    rows: list[Estimate] = []
-    for measure in cohort.study.measures:
-        for arm, group in _groups(cohort):
-            if arm == "all" and measure.arms != ARM_KEYS:
-                continue
-            values = group[measure.key].dropna().astype(float)
-            if values.empty:
-                continue
-            rows += estimates(
-                Quantity(measure.key, arm=arm, stage=stage),
-                {
-                    "median": float(values.median()),
-                    "min": float(values.min()),
-                    "max": float(values.max()),
-                },
-                "sample median and range",
-            )
-    return rows
-
-
 def follow_up(cohort: Cohort, outcome: str, stage: Stage) -> list[Estimate]:
     """Median follow-up as the reverse Kaplan-Meier median of the last outcome, usually survival.
 
@@ -181,7 +91,8 @@ def follow_up(cohort: Cohort, outcome: str, stage: Stage) -> list[Estimate]:
         return []
     quantity = Quantity("follow_up", arm="all", stage=stage)
     median = median_follow_up(cohort, outcome).median
-    return estimates(quantity, {"median": median}, "reverse Kaplan-Meier")
+    method = "reverse Kaplan-Meier" if median is not None else "not reached"
+    return [Estimate(quantity, "median", median, method)]
 
 
 def pooled_survival(
@@ -190,22 +101,30 @@ def pooled_survival(
     """Kaplan-Meier median of both arms together."""
     curve = kaplan_meier(cohort, outcome, by=None, interval=convention.survival_interval)
     quantity = Quantity("survival", outcome=outcome, arm="all", stage=stage)
-    return _curve(curve, quantity, (), convention)
+    return _medians(curve, quantity, convention)
 
 
-def _curve(
-    curve: pd.DataFrame, quantity: Quantity, times: Sequence[int], convention: Convention
-) -> list[Estimate]:
+def _medians(curve: pd.DataFrame, quantity: Quantity, convention: Convention) -> list[Estimate]:
     median = median_survival(curve, interval=convention.median_interval)
-    rows = estimates(
-        quantity,
-        {"median": median.median, "ci_low": median.ci_low, "ci_high": median.ci_high},
-        f"Kaplan-Meier median, {median.method}",
-    )
-    for time in times:
-        at = Quantity(**{**vars(quantity), "time": f"{time} months"})
+    values: dict[str, Value] = {
+        "median": median.median,
+        "ci_low": median.ci_low,
+        "ci_high": median.ci_high,
+    }
+    method = f"Kaplan-Meier median, {median.method}"
+    return [
+        Estimate(quantity, name, value, method if value is not None else "not reached")
+        for name, value in values.items()
+    ]
+
+
+def _rates(curve: pd.DataFrame, quantity: Quantity, outcome: Outcome) -> list[Estimate]:
+    rows: list[Estimate] = []
+    for time in outcome.rate_times:
+        at = replace(quantity, time=f"{time} {outcome.unit}")
         rate = 100 * survival_at(curve, float(time)).survival
-        rows += estimates(at, {"rate": rate}, "Kaplan-Meier")
+        ended = f"follow-up ends before {time} {outcome.unit}"
+        rows += estimates(at, {"rate": rate}, ended if math.isnan(rate) else "Kaplan-Meier")
     return rows
 
 
@@ -233,28 +152,38 @@ def curve_estimates(cohort: Cohort, plan: CurvePlan, choices: Choices) -> list[E
                 stage=plan.stage,
             )
         )
-        rows += _curve(curve, quantity, outcome.rate_times, choices.convention)
-    p = log_rank_test(shown, outcome.key, by=plan.by).p
+        rows += _medians(curve, quantity, choices.convention)
+        rows += _rates(curve, quantity, outcome)
+    test = _log_rank(shown, outcome.key, plan.by)
     if plan.by != "arm":
         quantity = Quantity(
             plan.by, outcome=outcome.key, arm=plan.within or "all", stage=plan.stage, model="crude"
         )
-        return rows + estimates(quantity, {"p": p}, "log-rank test")
+        return [*rows, Estimate(quantity, "p", *test)]
     quantity = Quantity("treatment", "", outcome.key, "treated", "control", "", plan.stage, "crude")
-    fit = cox(shown, outcome.key, ["arm"], ties=choices.ties).summary().iloc[0]
-    method = f"Cox model, {choices.ties} ties, model-based interval"
-    rows += estimates(quantity, _ratio(fit), method)
-    rows += estimates(quantity, {"p": p}, "log-rank test")
+    rows += _treatment_effect(shown, quantity, choices.ties)
+    rows.append(Estimate(quantity, "p", *test))
     rows += _median_difference(rows, quantity)
     return rows
 
 
+def _log_rank(cohort: Cohort, outcome: str, by: str) -> tuple[float | None, str]:
+    try:
+        return log_rank_test(cohort, outcome, by=by).p, "log-rank test"
+    except EstimationError as error:
+        return None, str(error)
+
+
+def _treatment_effect(cohort: Cohort, quantity: Quantity, ties: Ties) -> list[Estimate]:
+    try:
+        fit = cox(cohort, quantity.outcome, ["arm"], ties=ties).summary().iloc[0]
+    except EstimationError as error:
+        return estimates(quantity, dict.fromkeys(RATIO), str(error))
+    return estimates(quantity, _ratio(fit), f"Cox model, {ties} ties, model-based interval")
+
+
 def _ratio(row: pd.Series[Any]) -> dict[str, Value]:
-    return {
-        "hr": float(row["hazard_ratio"]),
-        "ci_low": float(row["ci_low"]),
-        "ci_high": float(row["ci_high"]),
-    }
+    return {name: float(row[column]) for name, column in RATIO.items()}
 
 
 def _median_difference(rows: Sequence[Estimate], compared: Quantity) -> list[Estimate]:
@@ -264,32 +193,44 @@ def _median_difference(rows: Sequence[Estimate], compared: Quantity) -> list[Est
         if row.quantity.item == "survival" and row.statistic == "median"
     }
     treated, control = medians.get("treated"), medians.get("control")
-    difference = None if treated is None or control is None else float(treated - control)
-    quantity = Quantity(**{**vars(compared), "item": "survival_difference", "model": ""})
+    difference = None if treated is None or control is None else treated - control
+    quantity = replace(compared, item="survival_difference", model="")
     return estimates(quantity, {"median": difference}, "difference of the two medians")
 
 
 def model_estimates(cohort: Cohort, choices: Choices) -> list[Estimate]:
-    """Univariable and multivariable hazard ratios of each model plan, within its arm."""
+    """Univariable and multivariable hazard ratios of each model plan, within its arm.
+
+    A covariate that does not enter the joint model has a multivariable ratio that is not
+    estimable: a paper that prints one differs from this analysis.
+    """
     rows: list[Estimate] = []
+    wald = f"Cox model, {choices.ties} ties, Wald"
     for plan in cohort.study.models:
         selection = univariable_to_multivariable(
             cohort, plan, ties=choices.ties, entry_p=choices.entry_p
         )
-        for model, frame in (
-            ("univariable", selection.univariable),
-            ("multivariable", selection.multivariable),
-        ):
-            for _, row in frame.iterrows():
-                covariate = cohort.study.covariate(str(row["covariate"]))
-                name = str(row["name"])
-                level = name.partition("=")[2] if len(covariate.levels) > 2 else ""
-                quantity = Quantity(
-                    covariate.key, level, plan.outcome, plan.arm, stage="before", model=model
-                )
-                values: dict[str, Value] = {**_ratio(row), "p": float(row["p"])}
-                rows += estimates(quantity, values, f"Cox model, {choices.ties} ties, Wald")
+        for _, row in selection.univariable.iterrows():
+            quantity = _coefficient(cohort, plan, row, "univariable")
+            rows += estimates(quantity, _ratio_and_p(row), str(row["reason"]) or wald)
+            if row["covariate"] not in selection.entered:
+                left_out = replace(quantity, model="multivariable")
+                reason = f"did not enter: its univariable p is not below {choices.entry_p:g}"
+                rows += estimates(left_out, dict.fromkeys((*RATIO, "p")), reason)
+        for _, row in selection.multivariable.iterrows():
+            quantity = _coefficient(cohort, plan, row, "multivariable")
+            rows += estimates(quantity, _ratio_and_p(row), wald)
     return rows
+
+
+def _coefficient(cohort: Cohort, plan: ModelPlan, row: pd.Series[Any], model: str) -> Quantity:
+    covariate = cohort.study.covariate(str(row["covariate"]))
+    level = str(row["name"]).partition("=")[2]
+    return Quantity(covariate.key, level, plan.outcome, plan.arm, stage="before", model=model)
+
+
+def _ratio_and_p(row: pd.Series[Any]) -> dict[str, Value]:
+    return {**_ratio(row), "p": float(row["p"])}
 
 
 def subgroup_estimates(cohort: Cohort, choices: Choices) -> list[Estimate]:
@@ -306,6 +247,6 @@ def subgroup_estimates(cohort: Cohort, choices: Choices) -> list[Estimate]:
                 stage="before",
                 model="crude",
             )
-            values: dict[str, Value] = {**_ratio(row), "p": float(row["p"])}
-            rows += estimates(quantity, values, f"Cox model, {choices.ties} ties, Wald")
+            method = str(row["reason"]) or f"Cox model, {choices.ties} ties, Wald"
+            rows += estimates(quantity, _ratio_and_p(row), method)
     return rows

@@ -152,7 +152,8 @@ def balance(
     denominator
         Whose standard deviation *before* matching divides the differences of both stages.
     covariates
-        Keys of covariates or measures of the study; default: all covariates, matched on or not.
+        Keys of covariates or measures of the study; default: all covariates, matched on or not,
+        and the measures matched on.
 
     Returns
     -------
@@ -173,7 +174,8 @@ def balance(
     if denominator not in get_args(SmdDenominator):
         raise ParameterError(f"denominator: {one_of(denominator, get_args(SmdDenominator))}")
     study = matched.before.study
-    keys = [c.key for c in study.covariates] if covariates is None else list(covariates)
+    every = [*(c.key for c in study.covariates), *matched.plan.covariates]
+    keys = list(dict.fromkeys(every)) if covariates is None else list(covariates)
     rows = [
         row
         for key in (*keys, "propensity_score")

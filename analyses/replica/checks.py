@@ -208,7 +208,7 @@ def _past_cutoff(
     study: Study, outcome: Outcome, table: RawTable, duration: NDArray[np.float64]
 ) -> Iterator[Problem]:
     calendar = study.calendar
-    if calendar.start_column not in table.cells:
+    if calendar is None or calendar.start_column not in table.cells:
         return
     start = table.dates(calendar.start_column)
     room = (pd.Timestamp(calendar.data_cutoff) - start).dt.days.to_numpy(dtype=np.float64)

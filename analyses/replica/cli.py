@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,10 +14,14 @@ from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
 from replica import baseline, book, notebooks
-from replica.errors import NotebookError, ReplicaError, one_of
-from replica.paths import build_path, notebook_path, repository
+from replica.errors import NotebookError, ReplicaError, SynthesisError, one_of
+from replica.paths import build_path, notebook_path, repository, synthetic_path
+from replica.published import load_published
 from replica.studies import load_study, study_keys
 from replica.supplied import check, dictionary, read_table, template
+from replica.synthesis.synthesize import DEFAULT_EVALUATIONS, DEFAULT_SEED, better
+from replica.synthesis.synthesize import synthesize as make_cohort
+from replica.synthetic import origin, read_report, write_synthetic
 
 # A study's notebook that has this parameter writes its tables and figures there.
 RESULTS_PARAMETER = "results_dir"
@@ -165,6 +170,51 @@ def make_book() -> None:
     out = _plain()
     page = book.make(repository(), report=out.print)
     out.print(f"The book is at {page}\nOpen {page.as_uri()}")
+
+
+@app.command(epilog="Example: replica synthesize sclc_second_line --seed 2026")
+def synthesize(
+    study: StudyKey,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = DEFAULT_SEED,
+    evaluations: Annotated[
+        int, typer.Option(min=1, help="Candidate changes to try; more may meet more rows.")
+    ] = DEFAULT_EVALUATIONS,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder to write to [data/synthetic].")
+    ] = None,
+) -> None:
+    """Make a study's synthetic patients from its printed numbers.
+
+    The same seed and number of evaluations give the same bytes. A cohort that meets more printed
+    numbers than the new one is not overwritten.
+    """
+    chosen, published = load_study(study), load_published(study)
+    folder = out or synthetic_path(study).parent
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[state]}")) as bar:
+        task = bar.add_task("starting", state="")
+        made = make_cohort(
+            chosen,
+            published,
+            np.random.default_rng(seed),
+            evaluations=evaluations,
+            progress=lambda stage, done, total, state: bar.update(
+                task, description=stage, completed=done, total=total, state=state
+            ),
+        )
+    report = origin(seed, evaluations) | made.report
+    if not better(report, read_report(folder, study)):
+        raise SynthesisError(
+            f"the cohort in {folder} meets more printed numbers than this one and was kept. Allow "
+            "more --evaluations, try another --seed, or write elsewhere with --out."
+        )
+    written, _ = write_synthetic(folder, study, made.patients, report)
+    number = report["targets"]
+    _plain().print(
+        f"{number['reproduced']} of {number['aimed_at']} printed numbers aimed at are met, "
+        f"{number['rounding']} within a unit of the last digit, {number['different']} not.\n"
+        f"The patients: {written}"
+    )
 
 
 @app.command(epilog="Example: replica verify --update")

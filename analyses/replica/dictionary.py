@@ -158,14 +158,14 @@ def _described(study: Study) -> Iterator[Column]:
         yield _category(characteristic, characteristic.arms)
     for measure in study.measures:
         yield _measure(measure)
-    calendar = study.calendar
-    yield Column(
-        calendar.start_column,
-        "date",
-        "Start of treatment, time zero of every outcome, as year-month-day",
-        first=calendar.enrolment_start,
-        last=calendar.enrolment_end,
-    )
+    if study.calendar is not None:
+        yield Column(
+            study.calendar.start_column,
+            "date",
+            "Start of treatment, time zero of every outcome, as year-month-day",
+            first=study.calendar.enrolment_start,
+            last=study.calendar.enrolment_end,
+        )
     for outcome in study.outcomes:
         yield from _outcome(outcome)
 

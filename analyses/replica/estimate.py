@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import pandas as pd
 
+from replica.errors import EstimationError
 from replica.published import QUANTITY
 
 Value = float | Fraction | None
@@ -38,12 +39,35 @@ class Estimate:
     """One computed number; `value` is exact (a fraction) where it is a share of counts.
 
     A value of None means not estimable, and `method` then gives the reason.
+
+    Raises
+    ------
+    EstimationError
+        If the value is NaN or infinite: no such number may pass for a result.
     """
 
     quantity: Quantity
     statistic: str
     value: Value
     method: str
+
+    def __post_init__(self) -> None:
+        """Refuse a value that is no number."""
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise EstimationError(
+                f"{self.quantity.item}, {self.statistic}: found {self.value}; allowed: finite "
+                "numbers, or None for not estimable with the reason as the method."
+            )
+
+    @property
+    def exact(self) -> Fraction | None:
+        """The value as a fraction; a float's digits beyond the 12th are noise and left out.
+
+        Without this 100 * 0.285 would lie a hair below 28.5 and round down.
+        """
+        if isinstance(self.value, float):
+            return Fraction(f"{self.value:.12g}")
+        return self.value
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -53,15 +77,15 @@ class Estimate:
 
 
 def estimates(quantity: Quantity, values: Mapping[str, Value], method: str) -> list[Estimate]:
-    """Make one estimate for each statistic of a quantity; NaN becomes not estimable."""
+    """Make one estimate for each statistic of a quantity; NaN and infinity become not estimable."""
     return [
-        Estimate(quantity, statistic, _none_if_nan(value), method)
+        Estimate(quantity, statistic, _none_unless_finite(value), method)
         for statistic, value in values.items()
     ]
 
 
-def _none_if_nan(value: Value) -> Value:
-    if isinstance(value, float) and math.isnan(value):
+def _none_unless_finite(value: Value) -> Value:
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 

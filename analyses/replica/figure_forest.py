@@ -162,7 +162,7 @@ def _mark(row: Mapping[Hashable, Any], kind: MarkKind, published: float = math.n
 
 
 def _text(value: object) -> str:
-    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN is a blank
+    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN is a blank  # noqa: PLR0124 - NaN is a blank
 
 
 def _count(value: float) -> str:

@@ -153,7 +153,7 @@ def draw_forest(
     axes.set_ylim(float(starts[-1]), 0)
     margin = blended_transform_factory(figure.dpi_scale_trans, axes.transData)
     _draw_axis(axes, [row.mark for row in rows if row.mark], favours)
-    _draw_marks(axes, rows, middles)
+    _draw_marks(axes, rows, [float(middle) for middle in middles])
     for row, label, start, span in zip(rows, labels, starts, spans, strict=False):
         middle = start + span / 2
         if row.band:
@@ -252,9 +252,9 @@ def _draw_marks(axes: Axes, rows: Sequence[Row], middles: Sequence[float]) -> No
             continue
         look = _look(mark.kind)
         ends = [max(mark.low, low), min(mark.high, high)]
-        axes.plot(ends, [y, y], color=look["color"], linewidth=1.3, gid="interval", zorder=2)  # type: ignore[arg-type]
+        axes.plot(ends, [y, y], color=look["color"], linewidth=1.3, gid="interval", zorder=2)
         for cut, end, arrow in ((mark.low < low, low, "<"), (mark.high > high, high, ">")):
             if cut:
-                axes.plot([end], [y], arrow, color=look["color"], markersize=5, clip_on=False)  # type: ignore[arg-type]
+                axes.plot([end], [y], arrow, color=look["color"], markersize=5, clip_on=False)
         side = 3.2 + 4.3 * math.sqrt(precision.get(i, 0.0) / most)
         axes.plot([mark.ratio], [y], markersize=side, gid="estimate", zorder=3, **look)  # type: ignore[arg-type]

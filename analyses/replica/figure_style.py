@@ -79,7 +79,7 @@ R = TypeVar("R")
 def in_style(**extra: object) -> AbstractContextManager[None]:
     """Return a context in which the shared style holds, with any further settings given."""
     # "default" first, so that a reader's own matplotlibrc does not change what is drawn.
-    return matplotlib.style.context(["default", {**STYLE, **extra}])  # type: ignore[list-item]
+    return matplotlib.style.context(["default", {**STYLE, **extra}])
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:

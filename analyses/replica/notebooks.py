@@ -299,8 +299,24 @@ def _write_repeatable(output: Path, ids: list[str | None]) -> None:
         else:
             cell["id"] = ids[position] or f"cell-{position + 1}"
             position += 1
+        _describe_figure(cell)
     text = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False)
     output.write_text(text + "\n", encoding="utf-8")
+
+
+def _describe_figure(cell: dict[str, Any]) -> None:
+    """Make the text beside a captioned figure its alternative text, so that it tells the finding.
+
+    A caption stands in the cell's metadata, written before anything is known; the picture brings
+    its own description, as plain text.
+    """
+    shown = cell["metadata"].get("mystnb", {})
+    if "figure" not in shown:
+        return
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/svg+xml" in data and "text/plain" in data:
+            shown.setdefault("image", {})["alt"] = "".join(data["text/plain"])
 
 
 def _first_line(output: Path, index: int) -> str:

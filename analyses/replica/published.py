@@ -47,8 +47,10 @@ WORDS = {
     "sixty-six": 66,
 }
 
-_NUMBER = re.compile(r"([<>]?)\s*([-\u2212]?)(\d[\d,]*)?(?:\.(\d+))?\Z")
-_DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}\Z")
+NOT_REACHED = "not reached"
+
+_NUMBER = re.compile(r"([<>]?)\s*(-?)(\d{1,3}(?:,\d{3})+|\d+)?(?:\.(\d+))?\Z")
+_DECIMAL_COMMA = re.compile(r"[<>]?\s*-?\d+,\d{1,2}\Z")
 
 Kind = Literal["number", "below", "above", "text"]
 
@@ -65,6 +67,11 @@ class Printed:
     kind: Kind
     value: Fraction = Fraction(0)
     digits: int = 0
+
+    @property
+    def not_reached(self) -> bool:
+        """Whether the paper says that a time was not reached within follow-up."""
+        return self.kind == "text" and self.text.strip().casefold() == NOT_REACHED
 
     @property
     def unit(self) -> Fraction:
@@ -103,8 +110,8 @@ class Printed:
 def parse_printed(text: str) -> Printed:
     """Read a printed string as a number, a bound or words; damaged commas count as points.
 
-    `2,157` is a thousand's comma, `82,4` a decimal one; `one-to-one`, dates and `not reached` are
-    words and keep no value.
+    `2,157` is a thousand's comma, `82,4` a decimal one; `one-to-one`, dates, `not reached` and
+    malformed numbers (`1,2,3`) are words and keep no value.
     """
     stripped = text.strip()
     if stripped.lower() in WORDS:

@@ -14,8 +14,8 @@ from typing import Literal
 import pandas as pd
 
 from replica.agreement import compare, round_half_up, show
-from replica.estimate import Estimate, Quantity, Value
-from replica.protocol import ARM_KEYS, Categorical, Characteristic, Study
+from replica.estimate import Estimate, Quantity
+from replica.protocol import ARM_KEYS, Categorical, Characteristic, CurvePlan, Study
 from replica.published import QUANTITY, PublishedValue
 
 Kind = Literal["count", "ratio", "interval", "range", "p", "rate", "median", "number"]
@@ -33,7 +33,9 @@ PATTERNS: Mapping[Kind, tuple[tuple[str, ...], str]] = {
 DIGITS = {"n": 0, "percent": 1, "p": 3, "rate": 1, "min": 0, "max": 0}
 MARKS = {"reproduced": "", "rounding": " ≈", "different": " ≠"}
 NOT_PRINTED = "·"
+MISSING = "?"
 NOT_ESTIMABLE = "not estimable"
+NOT_ENTERED = "not entered"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Comparison:
         for row in published:
             # A number in words ("two cycles") gives way to digits printed elsewhere.
             known = by_place.get(row.key)
-            if known is None or not known.printed[:1].isdigit():
+            if known is None or _has_digits(row.printed) > _has_digits(known.printed):
                 by_place[row.key] = row
         by_key: dict[tuple[str, ...], Estimate] = {}
         for estimate in computed:
@@ -80,14 +82,20 @@ class Comparison:
         values = [self.computed.get(key) for key in keys]
         printed = [row.printed if row else "" for row in rows]
         shown = [
-            _value(value.value if value else None, row, statistic)
+            _value(value, row, statistic)
             for value, row, statistic in zip(values, rows, statistics, strict=True)
         ]
         mark = max(
             (_mark(value, row) for value, row in zip(values, rows, strict=True)),
             key=list(MARKS.values()).index,
         )
-        return _fill(pattern, printed, NOT_PRINTED), _fill(pattern, shown, NOT_ESTIMABLE) + mark
+        left_out = NOT_ENTERED if cell.quantity.model == "multivariable" else NOT_ESTIMABLE
+        nothing = left_out if any(values) else NOT_PRINTED
+        return _fill(pattern, printed, NOT_PRINTED), _fill(pattern, shown, nothing) + mark
+
+
+def _has_digits(printed: str) -> bool:
+    return any(character.isdigit() for character in printed)
 
 
 def _key(quantity: Quantity, statistic: str) -> tuple[str, ...]:
@@ -95,10 +103,10 @@ def _key(quantity: Quantity, statistic: str) -> tuple[str, ...]:
     return tuple(named[name] for name in QUANTITY)
 
 
-def _value(value: Value, row: PublishedValue | None, statistic: str) -> str:
-    if value is None:
+def _value(estimate: Estimate | None, row: PublishedValue | None, statistic: str) -> str:
+    exact = estimate.exact if estimate else None
+    if exact is None:
         return ""
-    exact = Fraction(value)
     if row is not None and row.value.kind != "text":
         return show(exact, row.value)
     if statistic == "p" and exact < Fraction(1, 1000):
@@ -107,17 +115,23 @@ def _value(value: Value, row: PublishedValue | None, statistic: str) -> str:
 
 
 def _mark(estimate: Estimate | None, row: PublishedValue | None) -> str:
-    if row is None or row.value.kind == "text":
+    if row is None or estimate is None:
         return ""
-    if estimate is None or estimate.value is None:
-        return MARKS["different"]
-    return MARKS[compare(Fraction(estimate.value), row.value)]
+    value, printed = estimate.exact, row.value
+    if printed.not_reached:
+        return MARKS["reproduced" if value is None else "different"]
+    if printed.kind == "text":
+        return ""
+    return MARKS["different" if value is None else compare(value, printed)]
 
 
 def _fill(pattern: str, parts: Sequence[str], nothing: str) -> str:
-    if all(parts):
-        return pattern.format(*parts)
-    return parts[0] or nothing
+    """Fill a pattern; parts missing beside a first one show as `?`, a first one alone as itself."""
+    if not any(parts):
+        return nothing
+    if not any(parts[1:]):
+        return parts[0]
+    return pattern.format(*(part or MISSING for part in parts))
 
 
 def side_by_side(comparison: Comparison, lines: Sequence[Line], *, label: str) -> pd.DataFrame:
@@ -132,16 +146,20 @@ def side_by_side(comparison: Comparison, lines: Sequence[Line], *, label: str) -
     label
         Heading of the column of labels.
     """
-    headings = list(dict.fromkeys(heading for _, cells in lines for heading in cells))
+    # The fullest line comes first, so that a heading line with a p value alone does not put the
+    # p value before the arms.
+    fullest = sorted(lines, key=lambda line: -len(line[1]))
+    headings = list(dict.fromkeys(heading for _, cells in fullest for heading in cells))
+    headings.sort(key=lambda heading: heading == "p")
+    pairs = [(heading, side) for heading in headings for side in ("printed", "reproduced")]
     rows = []
     for name, cells in lines:
-        row: dict[tuple[str, str], str] = {("", label): name}
+        row = [name]
         for heading in headings:
-            texts = comparison.texts(cells[heading]) if heading in cells else ("", "")
-            row[heading, "printed"], row[heading, "reproduced"] = texts
+            row += comparison.texts(cells[heading]) if heading in cells else ("", "")
         rows.append(row)
     frame = pd.DataFrame(rows)
-    frame.columns = pd.MultiIndex.from_tuples(list(frame.columns))
+    frame.columns = pd.MultiIndex.from_tuples([("", label), *pairs])
     return frame
 
 
@@ -197,66 +215,74 @@ def treatment_lines(study: Study) -> list[Line]:
     return lines
 
 
-def model_lines(study: Study, outcome: str) -> list[Line]:
-    """Lines of the univariable and multivariable Cox models of an outcome."""
+def model_lines(
+    study: Study, outcome: str, model: Literal["univariable", "multivariable"]
+) -> list[Line]:
+    """Lines of the univariable or multivariable Cox models of an outcome."""
     lines: list[Line] = []
     for plan in study.models:
         if plan.outcome != outcome:
             continue
         for key in plan.covariates:
             covariate = study.covariate(key)
-            cells: dict[str, Cell] = {}
-            for model, title in (
-                ("univariable", "Univariable"),
-                ("multivariable", "Multivariable"),
-            ):
-                quantity = Quantity(key, "", outcome, plan.arm, stage="before", model=model)
-                cells[f"{title} HR (95% CI)"] = Cell(quantity, "ratio")
-                cells[f"{title} p"] = Cell(quantity, "p")
-            contrast = covariate.level(covariate.contrast).label
             reference = covariate.level(covariate.reference).label
-            lines.append((f"{covariate.label}: {contrast} against {reference}", cells))
+            two = len(covariate.levels) == 2
+            compared = (covariate.contrast,) if two else covariate.level_keys
+            for level in compared:
+                if level == covariate.reference:
+                    continue
+                of = "" if two else level
+                quantity = Quantity(key, of, outcome, plan.arm, stage="before", model=model)
+                cells = {"HR (95% CI)": Cell(quantity, "ratio"), "p": Cell(quantity, "p")}
+                label = f"{covariate.label}: {covariate.level(level).label} against {reference}"
+                lines.append((label, cells))
     return lines
 
 
 def curve_lines(study: Study, exhibits: Sequence[str]) -> list[Line]:
-    """Lines of what is read off Kaplan-Meier curves: medians, rates, and the comparison."""
+    """Lines of what is read off Kaplan-Meier curves: medians, rates, and the comparison.
+
+    The exhibits named must compare the same groups: these are the columns.
+    """
     lines: list[Line] = []
     for plan in study.curves:
         if plan.exhibit not in exhibits:
             continue
         outcome = study.outcome(plan.outcome)
-        title = study.exhibit(plan.exhibit)
-        base = Quantity("survival", outcome=outcome.key, stage=plan.stage)
+        exhibit = study.exhibit(plan.exhibit)
+        groups = _curve_groups(study, plan)
+        lines.append((f"{exhibit.where}: {exhibit.title}", {}))
+        medians = {label: Cell(quantity, "interval") for label, quantity in groups.items()}
+        lines.append((f"\u2003Median, {outcome.unit} (95% CI)", medians))
+        for time in outcome.rate_times:
+            rates = {
+                label: Cell(replace(quantity, time=f"{time} months"), "rate")
+                for label, quantity in groups.items()
+            }
+            lines.append((f"\u2003{time}-month rate, %", rates))
         if plan.by == "arm":
-            groups = [(study.arm_label(a), replace(base, arm=a)) for a in ARM_KEYS]
             compared = Quantity(
                 "treatment", "", outcome.key, "treated", "control", "", plan.stage, "crude"
             )
-            last: dict[str, Cell] = {"HR (95% CI)": Cell(compared, "ratio")}
+            lines.append(("\u2003HR (95% CI)", {"Comparison": Cell(compared, "ratio")}))
         else:
-            covariate = study.covariate(plan.by)
             arm = plan.within or "all"
-            groups = [
-                (
-                    f"{covariate.label}: {level.label}",
-                    replace(base, arm=arm, subgroup=f"{plan.by}={level.key}"),
-                )
-                for level in covariate.levels
-            ]
-            compared = Quantity(
-                plan.by, outcome=outcome.key, arm=arm, stage=plan.stage, model="crude"
-            )
-            last = {}
-        lines.append((f"{title.where}: {title.title}", {}))
-        for label, quantity in groups:
-            cells = {f"Median, {outcome.unit} (95% CI)": Cell(quantity, "interval")}
-            for time in outcome.rate_times:
-                at = replace(quantity, time=f"{time} months")
-                cells[f"{time}-month rate, %"] = Cell(at, "rate")
-            lines.append((f"\u2003{label}", cells))
-        lines.append(("\u2003Comparison", last | {"Log-rank p": Cell(compared, "p")}))
+            compared = Quantity(plan.by, "", outcome.key, arm, stage=plan.stage, model="crude")
+        lines.append(("\u2003Log-rank p", {"Comparison": Cell(compared, "p")}))
     return lines
+
+
+def _curve_groups(study: Study, plan: CurvePlan) -> dict[str, Quantity]:
+    """The groups that a figure's curves show, by label."""
+    base = Quantity("survival", outcome=plan.outcome, stage=plan.stage)
+    if plan.by == "arm":
+        return {study.arm_label(arm): replace(base, arm=arm) for arm in ARM_KEYS}
+    covariate = study.covariate(plan.by)
+    within = replace(base, arm=plan.within or "all")
+    return {
+        f"{covariate.label}: {level.label}": replace(within, subgroup=f"{plan.by}={level.key}")
+        for level in covariate.levels
+    }
 
 
 def pooled_lines(study: Study) -> list[Line]:
@@ -276,6 +302,10 @@ def pooled_lines(study: Study) -> list[Line]:
     follow_up = Quantity("follow_up", arm="all", stage="before")
     lines.append(("Median follow-up, months", {"All": Cell(follow_up, "median")}))
     return lines
+
+
+def _number(row: PublishedValue | None) -> float:
+    return float(row.value.value) if row and row.value.kind == "number" else float("nan")
 
 
 def subgroup_frame(comparison: Comparison, effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
@@ -306,7 +336,7 @@ def subgroup_frame(comparison: Comparison, effects: pd.DataFrame, outcome: str) 
                 **{name: effect[name] for name in ("ci_low", "ci_high", "p")},
                 "constrained": row is not None,
                 "printed": comparison.texts(Cell(quantity, "ratio"))[0],
-                "printed_hazard_ratio": float(row.value.value) if row else float("nan"),
+                "printed_hazard_ratio": _number(row),
             }
         )
     return pd.DataFrame(rows)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from replica import book, paths
 
 TOY = Path(__file__).parents[1] / "toy"

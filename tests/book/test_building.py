@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from html_pages import pages
+
 from replica import book
 from replica.errors import NotebookError
 from replica.notebooks import execute

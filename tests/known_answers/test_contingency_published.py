@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
+
 from replica.contingency import FISHER, PEARSON, choose_test
 from replica.convention import SPSS
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from replica.contingency import fisher, pearson, yates
 
 ANSWERS = Path(__file__).parent / "data" / "survival_known_answers.csv"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from replica.matching import Pairs, caliper_width, nearest_neighbour
 from replica.propensity import fit_logistic
 

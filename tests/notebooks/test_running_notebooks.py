@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from replica.errors import NotebookError
 from replica.notebooks import execute
 

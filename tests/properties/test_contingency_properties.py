@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from replica.contingency import fisher, odds_ratio, pearson, yates
 from scipy import stats
+
+from replica.contingency import fisher, odds_ratio, pearson, yates
 
 COUNTS = st.integers(0, 12)
 

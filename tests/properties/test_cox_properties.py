@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lifelines import CoxPHFitter
+
 from replica.cox import CoxFit, fit_cox
 from replica.errors import EstimationError
 from replica.partial_likelihood import partial_likelihood

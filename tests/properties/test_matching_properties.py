@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from replica.matching import Pairs, nearest_neighbour
 
 DETERMINISTIC = ("data", "largest", "smallest", "closest")

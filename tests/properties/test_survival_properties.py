@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from replica.errors import EstimationError
 from replica.survival import log_rank, median_survival, numbers_at_risk, product_limit
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+
 from replica.balance import balance, smd, variance
 from replica.cohort import Cohort
 from replica.errors import EstimationError, ParameterError

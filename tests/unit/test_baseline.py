@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from replica.baseline import counts, read_json, summarise, worse, write_baseline
 from replica.errors import DataError
 

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from replica import book, cli, notebooks
 from typer.testing import CliRunner
+
+from replica import book, cli, notebooks
 
 TOY = Path(__file__).parents[1] / "toy"
 STUDY = "sclc_second_line"

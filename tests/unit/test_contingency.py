@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from scipy import stats
+
 from replica.contingency import (
     FISHER,
     PEARSON,
@@ -20,7 +22,6 @@ from replica.contingency import (
 )
 from replica.convention import R_MATCHIT_SURVIVAL, SPSS
 from replica.errors import EstimationError
-from scipy import stats
 
 
 def test_pearson_is_the_hand_calculation():

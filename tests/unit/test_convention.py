@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
+
 from replica.convention import (
     CONVENTIONS,
     R_MATCHIT_SURVIVAL,

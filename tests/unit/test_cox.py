@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numba import njit
+
 from replica.cohort import Cohort
 from replica.cox import cox, fit_cox, maximise, partial_likelihood
 from replica.errors import DataError, EstimationError, ParameterError

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+
 from replica import figure_style, figures, survival
 from replica.balance import balance as balance_of
 from replica.cohort import AttritionStep, Cohort

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+
 from replica.cohort import Cohort
 from replica.errors import MatchingError, ParameterError
 from replica.matching import Matched, caliper_width, match, match_rows, nearest_neighbour

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from replica.errors import NotebookError
 from replica.notebooks import Parameter, execute, inspect, parse_parameters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 import replica
 from replica import paths
 from replica.errors import ParameterError

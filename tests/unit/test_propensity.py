@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+
 from replica.cohort import Cohort
 from replica.errors import EstimationError, ParameterError, ProtocolError
 from replica.propensity import (

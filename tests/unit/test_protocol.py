@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 import replica.studies
 from replica.errors import ParameterError, ProtocolError
 from replica.protocol import (

@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+
 from replica.cohort import Cohort
 from replica.cox import cox
 from replica.errors import DataError, ParameterError

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pandera.errors
 import pytest
+
 from replica.dictionary import columns
 from replica.errors import DataError, ParameterError, ProtocolError
 from replica.protocol import Characteristic, Level, Measure, Outcome

@@ -1,9 +1,14 @@
-"""The studies: one module each, found by listing this folder, holding one `STUDY`."""
+"""The studies: one module each, found by listing this folder, holding one `STUDY`.
+
+A reader's own study lives in a file anywhere; `study_from_file` reads it.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import runpy
+from pathlib import Path
 
 from replica.errors import ParameterError, ProtocolError, one_of
 from replica.protocol import Study
@@ -39,5 +44,36 @@ def load_study(key: str) -> Study:
     if study.key != key:
         raise ProtocolError(
             f"study {key!r}: found STUDY.key = {study.key!r}; allowed: the module's name, {key!r}."
+        )
+    return study
+
+
+def study_from_file(path: str | Path) -> Study:
+    """Return the study that a Python file of the reader's own describes.
+
+    Parameters
+    ----------
+    path
+        A file that defines `STUDY`, a `replica.protocol.Study`. It is run, so read it first if
+        somebody else wrote it.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such file, or it defines no `STUDY`.
+    ProtocolError
+        If the study described contradicts itself.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ParameterError(
+            f"no file {str(path)!r}; give the path of a Python file that defines STUDY."
+        )
+    # Run, not imported: nothing is cached, so an edited file is read anew.
+    study = runpy.run_path(str(file)).get("STUDY")
+    if not isinstance(study, Study):
+        raise ParameterError(
+            f"{file.name}: must define STUDY, a replica.protocol.Study; found "
+            f"{type(study).__name__}."
         )
     return study

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from replica.errors import SynthesisError
 from replica.protocol import ARM_KEYS, Characteristic, Measure
-from replica.synthesis.targets import Targets
+from replica.synthesis.targets import Targets, calendar_of
 from replica.synthesis.times import DAYS_PER_MONTH, GRID, Times
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def complete(draft: Draft, rng: np.random.Generator) -> pd.DataFrame:
         patients[characteristic.key] = _levels(draft, characteristic, patients, rng)
     for measure in study.measures:
         patients[measure.key] = _values(draft, measure, rng)
-    patients[study.calendar.start_column] = _start_dates(draft, rng)
+    patients[calendar_of(study).start_column] = _start_dates(draft, rng)
     for o, outcome in enumerate(study.outcomes):
         patients[outcome.duration] = [f"{value:.2f}" for value in draft.times.duration[o]]
         patients[outcome.event] = draft.times.event[o].astype(int)
@@ -218,7 +218,7 @@ def _start_dates(draft: Draft, rng: np.random.Generator) -> list[str]:
     allows it, and as lost to follow-up otherwise; the start of all others is uniform over the days
     that leave room for their follow-up.
     """
-    calendar = draft.targets.study.calendar
+    calendar = calendar_of(draft.targets.study)
     window = (calendar.enrolment_end - calendar.enrolment_start).days
     followed = np.ceil(draft.times.duration.max(axis=0) * DAYS_PER_MONTH - GRID).astype(int)
     latest = np.minimum((calendar.data_cutoff - calendar.enrolment_start).days - followed, window)

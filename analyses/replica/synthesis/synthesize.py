@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,20 +24,19 @@ from replica.synthesis.covariates import (
     contrasts,
     draw_covariates,
     matching_goal,
-    search_covariates,
     with_contrasts,
 )
 from replica.synthesis.details import Draft, complete
 from replica.synthesis.fits import Compiled, compile_fits
-from replica.synthesis.targets import Targets, compile_targets
+from replica.synthesis.matching_search import search_covariates
+from replica.synthesis.targets import Targets, calendar_of, compile_targets
 from replica.synthesis.times import DAYS_PER_MONTH, LOST, Times, initial_times
 
 Bools = NDArray[np.bool_]
 
-DEFAULT_EVALUATIONS = 3_000_000
-"""Most exchanges of covariate values; the search over times makes a fifth as many moves."""
-
-TIMES_PER_EVALUATION = 0.2
+DEFAULT_SEED = 2026
+DEFAULT_EVALUATIONS = 1_000_000
+"""Changes tried, at most, in each of the two searches: of covariates, and of times."""
 
 CHUNK = 1000
 """Moves between two reports of progress."""
@@ -104,8 +103,8 @@ def synthesize(
     rng
         All randomness; the same generator state and evaluations give the same patients.
     evaluations
-        Most candidate changes of covariates to try (the search ends when all counts agree), and
-        five times the changes of times; never a clock.
+        Changes to try in each of two searches: of covariates, which ends as soon as all counts
+        agree, and of times; never a clock.
     progress
         Called as the search goes on.
 
@@ -120,8 +119,7 @@ def synthesize(
     matched = _matched(cohort)
     times = initial_times(targets, cohort.treated, rng)
     compiled = compile_fits(targets, cohort, matched, convention(study.convention))
-    moves = int(evaluations * TIMES_PER_EVALUATION)
-    times = _search_times(targets, cohort, matched, compiled, times, rng, moves, progress)
+    times = _search_times(targets, cohort, matched, compiled, times, rng, evaluations, progress)
     finished = complete(Draft(patients, times, matched, targets), rng)
     finished = finished[_column_order(study)]
     return Synthesis(finished, _report(finished, targets, compiled))
@@ -168,7 +166,8 @@ def _search_times(
     study = targets.study
     keys = [outcome.key for outcome in study.outcomes]
     before = [keys.index(o.no_later_than) if o.no_later_than else -1 for o in study.outcomes]
-    longest = (study.calendar.data_cutoff - study.calendar.enrolment_start).days / DAYS_PER_MONTH
+    calendar = calendar_of(study)
+    longest = (calendar.data_cutoff - calendar.enrolment_start).days / DAYS_PER_MONTH
     by_arm = compiled.by_arm
     done = 0
     for phase in PHASES:
@@ -205,7 +204,7 @@ def _column_order(study: Study) -> list[str]:
         *(c.key for c in study.covariates),
         *measured,
         *(c.key for c in study.characteristics),
-        study.calendar.start_column,
+        calendar_of(study).start_column,
         *times,
     ]
 
@@ -257,7 +256,7 @@ def _counted(targets: Targets) -> frozenset[str]:
 def _assumptions(cohort: Cohort) -> dict[str, Any]:
     """What the printed numbers leave open and was chosen, each with its figure in this cohort."""
     last = cohort.study.outcomes[-1]
-    calendar = cohort.study.calendar
+    calendar = calendar_of(cohort.study)
     alive = cohort.patients[last.event] == 0
     started = pd.to_datetime(cohort.patients[calendar.start_column])
     room = (pd.Timestamp(calendar.data_cutoff) - started).dt.days / DAYS_PER_MONTH
@@ -280,8 +279,3 @@ def better(new: dict[str, Any], old: dict[str, Any] | None) -> bool:
         return report["targets"]["reproduced"], report["targets"]["rounding"]
 
     return met(new) >= met(old)
-
-
-def worst(report: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """Targets that are not met, in the order of the paper."""
-    return (value for value in report["values"] if value["verdict"] != "reproduced")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from replica.errors import SynthesisError
-from replica.protocol import ArmKey, Study
+from replica.protocol import Calendar, Study
 from replica.published import PublishedValue
 
 Kind = Literal["curve", "comparison", "joint", "follow_up"]
@@ -147,21 +147,32 @@ def _spec(
 ) -> Spec | None:
     covariates = {covariate.key for covariate in study.covariates}
     place = (row.outcome, row.arm, row.stage, row.subgroup)
-    if row.item == "survival" and row.statistic in {"median", "ci_low", "ci_high", "rate"}:
-        return Spec("curve", *place)
     if row.item == "follow_up" and row.statistic == "median":
         return Spec("follow_up", study.outcomes[-1].key, row.arm, row.stage, row.subgroup)
-    if row.statistic not in {"hr", "ci_low", "ci_high", "p"} or not row.outcome:
-        return None
-    if row.item == "treatment" and row.model == "crude":
-        return Spec("comparison", row.outcome, "all", row.stage, row.subgroup, ("arm",))
-    if row.item in covariates and row.model in {"crude", "univariable"}:
-        return Spec("comparison", *place, (row.item,))
-    if row.item in covariates and row.model == "multivariable":
-        return Spec("joint", *place, joint[row.outcome, row.arm])
-    return None
+    if row.item == "survival" and row.statistic in {"median", "ci_low", "ci_high", "rate"}:
+        return Spec("curve", *place)
+    spec: Spec | None = None
+    if row.statistic in {"hr", "ci_low", "ci_high", "p"} and row.outcome:
+        if row.item == "treatment" and row.model == "crude":
+            spec = Spec("comparison", row.outcome, "all", row.stage, row.subgroup, ("arm",))
+        elif row.item in covariates and row.model in {"crude", "univariable"}:
+            spec = Spec("comparison", *place, (row.item,))
+        elif row.item in covariates and row.model == "multivariable":
+            spec = Spec("joint", *place, joint[row.outcome, row.arm])
+    return spec
 
 
-def other_arm(arm: ArmKey) -> ArmKey:
-    """The arm that this one is compared with."""
-    return "control" if arm == "treated" else "treated"
+def calendar_of(study: Study) -> Calendar:
+    """Dates of a study, without which nobody's follow-up could be drawn.
+
+    Raises
+    ------
+    SynthesisError
+        If the study has no calendar.
+    """
+    if study.calendar is None:
+        raise SynthesisError(
+            f"{study.key}: found no calendar; a synthetic cohort needs one, with the dates of "
+            "enrolment and of the data cut-off. Add `calendar=Calendar(...)` to its protocol."
+        )
+    return study.calendar

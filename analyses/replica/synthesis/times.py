@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from replica.errors import SynthesisError
 from replica.protocol import ARM_KEYS, Study
-from replica.synthesis.targets import SurvivalTarget, Targets
+from replica.synthesis.targets import SurvivalTarget, Targets, calendar_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -137,7 +137,7 @@ def follow_up_times(targets: Targets, n: int, rng: np.random.Generator) -> Float
     hazard of leaving is constant, with the printed median follow-up (by reverse Kaplan-Meier). A
     small share, `LOST`, is lost at an earlier, uniform time.
     """
-    calendar = targets.study.calendar
+    calendar = calendar_of(targets.study)
     shortest = (calendar.data_cutoff - calendar.enrolment_end).days / DAYS_PER_MONTH
     longest = (calendar.data_cutoff - calendar.enrolment_start).days / DAYS_PER_MONTH
     printed = [t for t in targets.survival if t.spec.kind == "follow_up"]

@@ -1,0 +1,75 @@
+"""A data frame as a plain HTML table that reads well with and without colour, and aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML
+
+from replica.tables import MARKS
+
+
+def keep_csv(frame: pd.DataFrame, folder: Path, name: str) -> None:
+    """Keep a table as `<name>.csv` in a folder, made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+
+
+LONG = 60
+"""Rows above which a table scrolls in a window of its own."""
+
+
+def html_table(frame: pd.DataFrame, caption: str, *, words: bool = False) -> HTML:
+    """Write a table with a caption, grouped column headings and marked cells as plain HTML.
+
+    Numbers stand flush right; with `words` all cells stand flush left.
+    """
+    kind = f"replica-table{' words' if words else ''}{' long' if len(frame) > LONG else ''}"
+    two_rows = isinstance(frame.columns, pd.MultiIndex)
+    head = _grouped_head(frame) if two_rows else _row(frame.columns, "th", ' scope="col"')
+    body = "".join(_body_row(row) for row in frame.astype(str).itertuples(index=False, name=None))
+    return HTML(  # type: ignore[no-untyped-call]  # IPython has no types here
+        f'<div class="{kind}" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f"<table><caption>{escape(caption)}</caption><thead>{head}</thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(cells: Sequence[object] | pd.Index[str], tag: str, attributes: str = "") -> str:
+    inner = "".join(f"<{tag}{attributes}>{escape(str(cell))}</{tag}>" for cell in cells)
+    return f"<tr>{inner}</tr>"
+
+
+def _grouped_head(frame: pd.DataFrame) -> str:
+    top = [str(column[0]) for column in frame.columns]
+    spans: list[tuple[str, int]] = []
+    for name in top:
+        if spans and spans[-1][0] == name:
+            spans[-1] = (name, spans[-1][1] + 1)
+        else:
+            spans.append((name, 1))
+    upper = "".join(
+        f'<th scope="colgroup" colspan="{width}">{escape(name)}</th>' for name, width in spans
+    )
+    return f"<tr>{upper}</tr>" + _row([c[1] for c in frame.columns], "th", ' scope="col"')
+
+
+def _body_row(cells: Sequence[str]) -> str:
+    label, *values = cells
+    heading = not any(values)
+    inner = f'<th scope="row">{escape(label)}</th>'
+    for value in values:
+        different = any(mark and value.endswith(mark) for mark in MARKS.values())
+        inner += f"<td{' class=differs' if different else ''}>{escape(value)}</td>"
+    return f"<tr{' class=heading' if heading else ''}>{inner}</tr>"
+
+
+def note(title: str, text: str) -> HTML:
+    """Set a short text apart from the page, with a title."""
+    return HTML(  # type: ignore[no-untyped-call]  # IPython has no types here
+        f'<div class="admonition important"><p class="admonition-title">{escape(title)}</p>'
+        f"<p>{escape(text)}</p></div>"
+    )
