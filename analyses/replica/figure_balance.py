@@ -90,7 +90,7 @@ def love_plot(
     if balance.duplicated(["covariate", "level", "stage"]).any():
         raise ParameterError("balance: found a level twice at one stage; each may stand once.")
     smd = balance.set_index(["covariate", "level", "stage"])["smd"].astype(float)
-    wide = smd.unstack("stage").reindex(columns=list(_STAGES))  # noqa: PD010 - no product of keys  # noqa: PD010 - no product of keys
+    wide = smd.unstack("stage").reindex(columns=list(_STAGES))  # noqa: PD010 - no product of keys
     order = wide["before"].abs().sort_values(kind="stable", na_position="first").index
     wide = wide.loc[order]
     known = {"propensity_score": "Propensity score", **labels}

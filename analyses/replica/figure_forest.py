@@ -83,7 +83,7 @@ def forest_plot(
     ]
     kinds = {row.mark.kind for row in rows if row.mark}
     key: list[Line2D] = []
-    if "illustration" in kinds or printed:
+    if "held" in kinds and ("illustration" in kinds or printed):
         key.append(key_entry("held", "computed here"))
     if "illustration" in kinds:
         key.append(key_entry("illustration", illustration))
@@ -162,7 +162,7 @@ def _mark(row: Mapping[Hashable, Any], kind: MarkKind, published: float = math.n
 
 
 def _text(value: object) -> str:
-    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN is a blank  # noqa: PLR0124 - NaN is a blank
+    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN is a blank
 
 
 def _count(value: float) -> str:

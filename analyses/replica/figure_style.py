@@ -253,11 +253,13 @@ def label_of(key: str, labels: Mapping[str, str]) -> str:
     return labels[key]
 
 
-def number(value: float | None, missing: str = "not estimable") -> str:
-    """Write an estimate with two decimals, or say that there is none."""
+def number(value: float | None, missing: str = "not estimable", decimals: int = 2) -> str:
+    """Write an estimate with a number of decimals, or say that there is none."""
     if value is None or not math.isfinite(value):
         return missing
-    return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
+    smallest = 10.0**-decimals
+    below = 0 < value < smallest / 2
+    return f"<{smallest:.{decimals}f}" if below else f"{value:.{decimals}f}"
 
 
 def interval(value: float, low: float, high: float, missing: str = "not estimable") -> str:
@@ -278,5 +280,7 @@ def median_text(median: MedianSurvival, unit: str) -> str:
     """Write a median with its interval; what the curve does not reach is `not reached`, `NR`."""
     if median.median is None:
         return "median not reached"
-    ends = f"{number(median.ci_low, 'NR')}{DASH}{number(median.ci_high, 'NR')}"
-    return f"median {number(median.median)} {unit} (95% CI {ends})"
+    # Days are counted whole; months and years have decimals in print.
+    decimals = 0 if unit == "days" else 2
+    low, high = (number(end, "NR", decimals) for end in (median.ci_low, median.ci_high))
+    return f"median {number(median.median, decimals=decimals)} {unit} (95% CI {low}{DASH}{high})"

@@ -128,7 +128,7 @@ def _day(cell: str) -> pd.Timestamp | None:
 
 
 def _text(cell: object) -> str:
-    if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell:  # noqa: PLR0124 - NaN is a blank  # noqa: PLR0124 - NaN
+    if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell:  # noqa: PLR0124 - NaN
         return ""
     if isinstance(cell, pd.Timestamp) and cell == cell.normalize():
         return cell.date().isoformat()

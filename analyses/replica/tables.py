@@ -256,10 +256,11 @@ def curve_lines(study: Study, exhibits: Sequence[str]) -> list[Line]:
         lines.append((f"\u2003Median, {outcome.unit} (95% CI)", medians))
         for time in outcome.rate_times:
             rates = {
-                label: Cell(replace(quantity, time=f"{time} months"), "rate")
+                label: Cell(replace(quantity, time=f"{time} {outcome.unit}"), "rate")
                 for label, quantity in groups.items()
             }
-            lines.append((f"\u2003{time}-month rate, %", rates))
+            unit = outcome.unit.removesuffix("s")
+            lines.append((f"\u2003{time}-{unit} rate, %", rates))
         if plan.by == "arm":
             compared = Quantity(
                 "treatment", "", outcome.key, "treated", "control", "", plan.stage, "crude"
@@ -300,7 +301,8 @@ def pooled_lines(study: Study) -> list[Line]:
             label = f"Median {outcome.short} {stage} matching, {outcome.unit}"
             lines.append((label, {"All": Cell(quantity, "median")}))
     follow_up = Quantity("follow_up", arm="all", stage="before")
-    lines.append(("Median follow-up, months", {"All": Cell(follow_up, "median")}))
+    unit = study.outcomes[-1].unit
+    lines.append((f"Median follow-up, {unit}", {"All": Cell(follow_up, "median")}))
     return lines
 
 

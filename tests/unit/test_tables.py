@@ -16,7 +16,6 @@ from replica.tables import (
     MARKS,
     Cell,
     Comparison,
-    contrasts,
     count_lines,
     curve_lines,
     endpoint_lines,
@@ -201,39 +200,51 @@ def test_treatment_and_measures_are_listed(study):
 
 def test_models_have_a_line_per_contrast(study):
     """Two levels make one line without a level, three make two lines with theirs."""
-    lines = model_lines(study, "os")
+    lines = model_lines(study, "os", "multivariable")
     assert [label for label, _ in lines] == [
         "Sex: Male against Female",
         "Smoking: Yes against No",
         "Disease stage: Stage I against Stage III",
         "Disease stage: Stage II against Stage III",
     ]
-    levels = [cells["Multivariable p"].quantity.level for _, cells in lines]
-    assert levels == ["", "", "i", "ii"]
-    assert model_lines(study, "pfs") == []
-    sex = study.covariate("sex")
-    assert contrasts(replace(sex, levels=sex.levels[::-1], contrast="")) == ("female",)
+    quantities = [cells["p"].quantity for _, cells in lines]
+    assert [quantity.level for quantity in quantities] == ["", "", "i", "ii"]
+    assert {quantity.model for quantity in quantities} == {"multivariable"}
+    assert model_lines(study, "pfs", "univariable") == []
 
 
-def test_curves_have_a_line_per_group_and_their_comparison(study):
+def test_curves_have_a_column_per_group_and_their_comparison(study):
     """By arm with a hazard ratio, by a covariate with the log-rank test alone."""
-    lines = curve_lines(study, ["figure1", "figure2"])
+    lines = curve_lines(study, ["figure1"])
     assert [label.strip() for label, _ in lines] == [
         "Figure 1: Overall survival",
-        "Treatment",
-        "Control",
-        "Comparison",
-        "Figure 2: Subgroups",
-        "Smoking: Yes",
-        "Smoking: No",
-        "Comparison",
+        "Median, months (95% CI)",
+        "6-month rate, %",
+        "12-month rate, %",
+        "HR (95% CI)",
+        "Log-rank p",
     ]
-    assert list(lines[1][1]) == ["Median, months (95% CI)", "6-month rate, %", "12-month rate, %"]
-    assert lines[1][1]["6-month rate, %"].quantity.time == "6 months"
-    assert list(lines[3][1]) == ["HR (95% CI)", "Log-rank p"]
-    assert list(lines[7][1]) == ["Log-rank p"]
-    assert lines[5][1]["6-month rate, %"].quantity.subgroup == "smoking=yes"
+    assert list(lines[1][1]) == ["Treatment", "Control"]
+    assert lines[2][1]["Control"].quantity == Quantity(
+        "survival", outcome="os", arm="control", stage="after", time="6 months"
+    )
+    lines = curve_lines(study, ["figure2"])
+    assert [label.strip() for label, _ in lines[4:]] == ["Log-rank p"]
+    assert list(lines[1][1]) == ["Smoking: Yes", "Smoking: No"]
+    assert lines[2][1]["Smoking: Yes"].quantity.subgroup == "smoking=yes"
+    assert lines[4][1]["Comparison"].quantity == Quantity(
+        "smoking", outcome="os", arm="treated", stage="before", model="crude"
+    )
     assert curve_lines(study, []) == []
+
+
+def test_rates_are_named_by_the_unit_of_the_outcome(study):
+    """A study in days looks for rates at days, as its analysis names them."""
+    in_days = replace(study, outcomes=(replace(study.outcomes[0], unit="days"),))
+    label, cells = curve_lines(in_days, ["figure1"])[2]
+    assert label.strip() == "6-day rate, %"
+    assert cells["Treatment"].quantity.time == "6 days"
+    assert pooled_lines(in_days)[-1][0] == "Median follow-up, days"
 
 
 def test_sizes_and_pooled_medians_are_listed_at_both_stages(study):
