@@ -18,11 +18,12 @@ Source = Literal["synthetic", "supplied"]
 
 @dataclass(frozen=True)
 class AttritionStep:
-    """One line of a flow diagram: what was asked, who was left, who went."""
+    """One line of a flow diagram: what was asked, who was left, who went and why."""
 
     label: str
     remaining: int
     excluded: int
+    reason: str = "Excluded"
 
 
 @dataclass(frozen=True)

@@ -75,10 +75,14 @@ def attrition_figure(steps: Sequence[AttritionStep], *, title: str = "Flow of pa
     if boxes[0].excluded:
         boxes.insert(0, AttritionStep("Assessed", boxes[0].remaining + boxes[0].excluded, 0))
     texts = [f"{wrapped(box.label, _MAIN - 2 * _PAD)}\n(n = {box.remaining:,})" for box in boxes]
-    sides = [f"Excluded (n = {box.excluded:,})" if box.excluded else "" for box in boxes]
+    sides = [
+        f"{wrapped(box.reason, _SIDE - 2 * _PAD)}\n(n = {box.excluded:,})" if box.excluded else ""
+        for box in boxes
+    ]
     lines, top = heading(title)
     tall = [LINE * line_count(text) + 2 * _PAD for text in texts]
-    gaps = [0.0, *(0.62 if side else 0.3 for side in sides[1:])]
+    aside = [LINE * line_count(side) + _PAD if side else 0.0 for side in sides]
+    gaps = [0.0, *(height + 0.24 if height else 0.3 for height in aside[1:])]
     height = top + sum(tall) + sum(gaps) + 0.12
     figure = new_figure(WIDTH, height)
     add_title(figure, lines)
@@ -86,13 +90,13 @@ def attrition_figure(steps: Sequence[AttritionStep], *, title: str = "Flow of pa
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.set_axis_off()
     centre, y = EDGE + _MAIN / 2, top
-    for text, side, box, gap in zip(texts, sides, tall, gaps, strict=True):
+    for text, side, beside, box, gap in zip(texts, sides, aside, tall, gaps, strict=True):
         if gap:
             _arrow(axes, (centre, y), (centre, y + gap))
         if side and gap:
             left = WIDTH - EDGE - _SIDE
             _arrow(axes, (centre, y + gap / 2), (left, y + gap / 2))
-            _box(axes, (left, y + gap / 2 - 0.19), (_SIDE, 0.38), side)
+            _box(axes, (left, y + (gap - beside) / 2), (_SIDE, beside), side)
         y += gap
         _box(axes, (EDGE, y), (_MAIN, box), text)
         y += box

@@ -33,7 +33,7 @@ def html_table(frame: pd.DataFrame, caption: str, *, words: bool = False) -> HTM
     body = "".join(_body_row(row) for row in frame.astype(str).itertuples(index=False, name=None))
     return HTML(  # type: ignore[no-untyped-call]  # IPython has no types here
         f'<div class="{kind}" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f"<table><caption>{escape(caption)}</caption><thead>{head}</thead>"
+        f"<table><caption><span>{escape(caption)}</span></caption><thead>{head}</thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -59,12 +59,14 @@ def _grouped_head(frame: pd.DataFrame) -> str:
 
 def _body_row(cells: Sequence[str]) -> str:
     label, *values = cells
-    heading = not any(values)
+    if not any(values):
+        span = f' scope="rowgroup" colspan="{len(cells)}"'
+        return f'<tr class="heading"><th{span}><span>{escape(label)}</span></th></tr>'
     inner = f'<th scope="row">{escape(label)}</th>'
     for value in values:
-        different = any(mark and value.endswith(mark) for mark in MARKS.values())
-        inner += f"<td{' class=differs' if different else ''}>{escape(value)}</td>"
-    return f"<tr{' class=heading' if heading else ''}>{inner}</tr>"
+        differs = any(mark and value.endswith(mark) for mark in MARKS.values())
+        inner += f"<td{' class=differs' if differs else ''}>{escape(value)}</td>"
+    return f"<tr>{inner}</tr>"
 
 
 def note(title: str, text: str) -> HTML:

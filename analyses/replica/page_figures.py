@@ -42,7 +42,10 @@ from replica.tables import subgroup_frame
 def attrition(matched: Matched, folder: Path) -> Picture:
     """Flow of patients from the table to the matched pairs."""
     n, kept = len(matched.before), len(matched.after)
-    steps = (*matched.before.attrition, AttritionStep("Matched patients", kept, n - kept))
+    pairs = matched.pairs["pair"].nunique()
+    label = f"Matched patients, {pairs} pairs" if matched.plan.ratio == 1 else "Matched patients"
+    last = AttritionStep(label, kept, n - kept, "Without a match within the caliper")
+    steps = (*matched.before.attrition, last)
     figure = attrition_figure(steps, title="Flow of patients")
     alt = f"Flow of patients: {n} in the table, {kept} in matched pairs, {n - kept} left unmatched."
     return _kept(Picture(figure, "attrition", alt), folder)

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from replica.agreement import VERDICT_KINDS
 from replica.errors import NotebookError
 from replica.figures import Picture, agreement_figure
 from replica.html_table import html_table
+from replica.page_tables import VERDICT_WORDS
 from replica.paths import build_path, published_path
 from replica.published import load_published
 
@@ -30,23 +30,22 @@ def _verification() -> Mapping[str, Any]:
 def progress_table() -> HTML:
     """Count printed numbers and verdicts by study; studies without a notebook have no verdicts."""
     verified = _verification()
-    rows = []
+    columns: dict[str, dict[str, str]] = {}
     for path in sorted(published_path("any").parent.glob("*.csv")):
-        printed = len(load_published(path.stem))
-        row = {"Study": path.stem, "printed numbers": str(printed)}
         number = verified[path.stem]["counts"] if path.stem in verified else None
-        row["settings and sizes"] = str(number["inputs"]) if number else "not run"
-        for kind in VERDICT_KINDS:
-            name = "attained by construction" if kind == "reproduced" else kind.replace("_", " ")
-            row[name] = str(number[kind]) if number else ""
-        row["of those computable"] = _share(number, "attainable") if number else ""
-        row["of all results"] = _share(number, "results") if number else ""
-        rows.append(row)
-    return html_table(pd.DataFrame(rows), "Printed numbers and verdicts by study")
+        column = {"Printed numbers": str(len(load_published(path.stem)))}
+        column["Settings and sizes taken over"] = str(number["inputs"]) if number else "not run"
+        for kind, words in VERDICT_WORDS.items():
+            column[words.capitalize()] = str(number[kind]) if number else "not run"
+        column["Share of the computable results"] = _share(number, "attainable")
+        column["Share of all results"] = _share(number, "results")
+        columns[path.stem] = column
+    frame = pd.DataFrame(columns)
+    return html_table(frame.reset_index(names="Count"), "Printed numbers and verdicts by study")
 
 
-def _share(number: Mapping[str, int], of: str) -> str:
-    return f"{100 * number['reproduced'] / number[of]:.1f}%"
+def _share(number: Mapping[str, int] | None, of: str) -> str:
+    return "not run" if number is None else f"{100 * number['reproduced'] / number[of]:.1f}%"
 
 
 def progress_figure() -> Picture:

@@ -21,6 +21,7 @@ from replica.analysis import Choices
 from replica.cohort import Cohort
 from replica.convention import Convention
 from replica.cox import cox
+from replica.figure_style import p_value
 from replica.html_table import html_table, keep_csv, note
 from replica.matching import Matched
 from replica.paths import build_path
@@ -38,6 +39,15 @@ SUPPLIED_BANNER = (
     "Source: patients supplied by the reader. Numbers under “reproduced” come from that file; "
     "nothing of it is kept row by row. The printed numbers describe other patients."
 )
+
+VERDICT_WORDS = {
+    # Verdicts are only given on synthetic patients, who were made from the printed numbers.
+    "reproduced": "attained by construction",
+    "rounding": "rounding",
+    "different": "different",
+    "contradicted": "contradicted",
+    "not_computable": "not computable",
+}
 
 
 @dataclass(frozen=True)
@@ -121,9 +131,9 @@ def clustered(matched: Matched, choices: Choices, folder: Path) -> HTML:
                 "Outcome": outcome.label,
                 "HR": f"{row['hazard_ratio']:.3f}",
                 "95% CI, model-based": f"{row['ci_low']:.3f}–{row['ci_high']:.3f}",  # noqa: RUF001 - en dash
-                "p, model-based": f"{row['p']:.3f}",
+                "p, model-based": p_value(row["p"]),
                 "95% CI, pair-clustered": f"{row['robust_ci_low']:.3f}–{row['robust_ci_high']:.3f}",  # noqa: RUF001 - en dash
-                "p, pair-clustered": f"{row['robust_p']:.3f}",
+                "p, pair-clustered": p_value(row["robust_p"]),
             }
         )
     frame = pd.DataFrame(rows)
@@ -170,9 +180,9 @@ def verdict_summary(verdicts: Sequence[Verdict], chosen: Settings) -> HTML:
     frame = agreement_frame(verdicts)
     results = frame[frame["role"] != "input"]
     table = pd.crosstab(results["where"], results["verdict"])
-    table = table.reindex(index=list(dict.fromkeys(results["where"])), columns=[*VERDICT_KINDS])
-    table = table.fillna(0).astype(int)
-    table = table.rename(columns=lambda name: str(name).replace("_", " "))
+    seen = [kind for kind in VERDICT_KINDS if kind in table]
+    table = table.reindex(index=list(dict.fromkeys(results["where"])), columns=seen)
+    table = table.rename(columns=VERDICT_WORDS)
     table["all"] = table.sum(axis=1)
     return html_table(table.reset_index(names="Place").astype(str), "Verdicts by place")
 
@@ -183,4 +193,5 @@ def verdict_table(verdicts: Sequence[Verdict], chosen: Settings, folder: Path) -
         return no_verdicts()
     frame = agreement_frame(verdicts)
     keep_csv(frame, folder, "agreement")
+    frame["verdict"] = frame["verdict"].map(VERDICT_WORDS)
     return html_table(frame, "Every printed number of the paper", words=True)

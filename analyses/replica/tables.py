@@ -240,7 +240,7 @@ def model_lines(
 
 
 def curve_lines(study: Study, exhibits: Sequence[str]) -> list[Line]:
-    """Lines of what is read off Kaplan-Meier curves: medians, rates, and the comparison.
+    """Lines of what is read off Kaplan-Meier curves: medians and rates.
 
     The exhibits named must compare the same groups: these are the columns.
     """
@@ -261,15 +261,27 @@ def curve_lines(study: Study, exhibits: Sequence[str]) -> list[Line]:
             }
             unit = outcome.unit.removesuffix("s")
             lines.append((f"\u2003{time}-{unit} rate, %", rates))
+    return lines
+
+
+def comparison_lines(study: Study, exhibits: Sequence[str]) -> list[Line]:
+    """Lines of how the curves of each exhibit compare: hazard ratio of treatment, log-rank test."""
+    lines: list[Line] = []
+    for plan in study.curves:
+        if plan.exhibit not in exhibits:
+            continue
+        stage, outcome = plan.stage, plan.outcome
+        cells: dict[str, Cell] = {}
         if plan.by == "arm":
-            compared = Quantity(
-                "treatment", "", outcome.key, "treated", "control", "", plan.stage, "crude"
-            )
-            lines.append(("\u2003HR (95% CI)", {"Comparison": Cell(compared, "ratio")}))
+            what = f"{stage} matching"
+            of = Quantity("treatment", "", outcome, "treated", "control", "", stage, "crude")
+            cells["HR (95% CI)"] = Cell(of, "ratio")
         else:
-            arm = plan.within or "all"
-            compared = Quantity(plan.by, "", outcome.key, arm, stage=plan.stage, model="crude")
-        lines.append(("\u2003Log-rank p", {"Comparison": Cell(compared, "p")}))
+            what = f"by {study.covariate(plan.by).label}"
+            of = Quantity(plan.by, "", outcome, plan.within or "all", stage=stage, model="crude")
+        cells["Log-rank p"] = Cell(of, "p")
+        where = study.exhibit(plan.exhibit).where
+        lines.append((f"{where}: {study.outcome(outcome).short} {what}", cells))
     return lines
 
 

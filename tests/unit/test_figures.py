@@ -484,7 +484,7 @@ def test_attrition_boxes_carry_the_counts() -> None:
     """Each step is a box with its number; only steps that lost patients have a side box."""
     shown = words(DRAWINGS["attrition"]())
     assert sum("(n = 500)" in word for word in shown) == 2
-    assert [word for word in shown if word.startswith("Excluded")] == ["Excluded (n = 20)"]
+    assert [word for word in shown if word.startswith("Excluded")] == ["Excluded\n(n = 20)"]
 
 
 def test_attrition_must_add_up() -> None:

@@ -72,19 +72,20 @@ class Targets:
 
     def counts(self, item: str, level: str, arm: str, stage: str) -> set[int]:
         """All different printed numbers of patients with this level; empty if none is printed."""
-        wanted = (item, level, arm, stage, "n")
+        wanted = (item, level, arm, stage, "n", "")
         return {
             int(row.value.value)
             for row in self.rows
-            if (row.item, row.level, row.arm, row.stage, row.statistic) == wanted
+            if (row.item, row.level, row.arm, row.stage, row.statistic, row.subgroup) == wanted
             and row.value.kind == "number"
         }
 
     def number(self, item: str, arm: str, stage: str, statistic: str) -> float | None:
-        """Printed summary of a measure (median, min, max), if there is one."""
-        wanted = (item, arm, stage, statistic)
+        """First printed summary of a measure (median, min, max); None if there is no number."""
+        wanted = (item, arm, stage, statistic, "")
         for row in self.rows:
-            if (row.item, row.arm, row.stage, row.statistic) == wanted:
+            found = (row.item, row.arm, row.stage, row.statistic, row.subgroup)
+            if found == wanted and row.value.kind == "number":
                 return float(row.value.value)
         return None
 

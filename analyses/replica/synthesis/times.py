@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,14 @@ from replica.synthesis.targets import SurvivalTarget, Targets, calendar_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 GRID = 0.01
 """Months between neighbouring times: the precision to which the papers print them."""
 
 DAYS_PER_MONTH = 30.4375
+
+LOST = 0.06
+"""Assumed share of patients lost to follow-up before the cut-off; the papers print none."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,6 @@ class Times:
 
     duration: Floats
     event: Bools
-
-    def permuted(self, order: Ints) -> Times:
-        """Hand the times of patient `order[i]` to patient i."""
-        return replace(self, duration=self.duration[:, order], event=self.event[:, order])
 
 
 def initial_times(targets: Targets, treated: Bools, rng: np.random.Generator) -> Times:
@@ -112,8 +110,9 @@ def _ordered(duration: Floats, study: Study, rng: np.random.Generator) -> Floats
         if not outcome.no_later_than:
             continue
         late = keys.index(outcome.no_later_than)
-        # Patients by the earlier outcome, latest first, each take a random one of the later times
-        # that are late enough; rank order guarantees that one is left when the curves are ordered.
+        # A patient whose times are out of order exchanges the later one with a random patient, if
+        # that puts both in order: each exchange mends at least one and spoils none. When nobody can
+        # help, the earlier times of all who are still out of order give way.
         while True:
             wrong = np.flatnonzero(duration[early] > duration[late])
             if wrong.size == 0:
@@ -147,7 +146,3 @@ def follow_up_times(targets: Targets, n: int, rng: np.random.Generator) -> Float
     lost = rng.uniform(size=n) < LOST
     until[lost] = rng.uniform(0.5, shortest, size=int(lost.sum()))
     return np.asarray(np.minimum(until, longest - 0.5))
-
-
-LOST = 0.06
-"""Assumed share of patients lost to follow-up before the cut-off; the papers print none."""

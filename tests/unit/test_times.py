@@ -1,0 +1,176 @@
+"""The first guess of times follows the printed curves, in order, and ends with follow-up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from replica.errors import SynthesisError
+from replica.product_limit import product_limit
+from replica.protocol import ARM_KEYS
+from replica.published import load_published
+from replica.studies import load_study
+from replica.survival import survival_at
+from replica.synthesis.targets import compile_targets
+from replica.synthesis.times import (
+    DAYS_PER_MONTH,
+    GRID,
+    LOST,
+    _anchors,
+    _ordered,
+    _stratified,
+    follow_up_times,
+    initial_times,
+)
+
+
+@pytest.fixture(scope="module")
+def targets():
+    """Compile the printed rows of the published study."""
+    study = load_study("sclc_second_line")
+    return compile_targets(study, load_published(study.key))
+
+
+@pytest.fixture(scope="module")
+def treated():
+    """Mark 200 of 496 patients as treated, in no particular order."""
+    return np.random.default_rng(0).permutation(np.arange(496) < 200)
+
+
+@pytest.fixture(scope="module", params=range(3))
+def times(request, targets, treated):
+    """Draw times with three seeds."""
+    return initial_times(targets, treated, np.random.default_rng(request.param))
+
+
+def test_anchors_are_the_printed_medians_and_rates(targets):
+    """The cumulative hazard starts at 0, is log 2 at the median and never falls."""
+    time, hazard = _anchors(targets, "pfs", "treated")
+    assert time.tolist() == pytest.approx([0.0, 4.13, 6.0, 12.0])
+    assert np.exp(-hazard).tolist() == pytest.approx([1.0, 0.5, 0.341, 0.183])
+
+
+@pytest.mark.parametrize("n", [40, 296])
+def test_drawn_times_follow_the_anchors_to_one_patient(targets, n):
+    """One draw in each of n shares: at every printed point the share alive is off by under 1/n."""
+    for arm in ARM_KEYS:
+        for outcome in ("pfs", "os"):
+            time, hazard = anchors = _anchors(targets, outcome, arm)
+            drawn = _stratified(anchors, n, np.random.default_rng(3))
+            alive = (drawn[:, None] > time).mean(axis=0)
+            assert np.abs(alive - np.exp(-hazard)).max() < 1 / n + 1e-12
+            assert (np.diff(drawn) >= 0).all()
+
+
+def test_after_the_last_anchor_the_hazard_stays_as_it_was(targets):
+    """Times beyond the last printed rate are exponential with the last interval's hazard."""
+    time, hazard = anchors = _anchors(targets, "os", "control")
+    drawn = _stratified(anchors, 100_000, np.random.default_rng(4))
+    late = drawn[drawn > time[-1]] - time[-1]
+    rate = (hazard[-1] - hazard[-2]) / (time[-1] - time[-2])
+    assert late.size == pytest.approx(100_000 * np.exp(-hazard[-1]), abs=2)
+    assert np.median(late) == pytest.approx(np.log(2) / rate, rel=0.01)
+
+
+def test_initial_curves_pass_near_the_printed_points(targets, treated, times):
+    """With censoring and ordering the curves of both arms stay near medians and rates."""
+    gaps = []
+    for arm, rows in (("treated", treated), ("control", ~treated)):
+        for o, outcome in enumerate(targets.study.outcomes):
+            curve = product_limit(times.duration[o, rows], times.event[o, rows])
+            time, hazard = _anchors(targets, outcome.key, arm)
+            gaps += [
+                survival_at(curve, at).survival - np.exp(-passed)
+                for at, passed in zip(time, hazard, strict=True)
+            ]
+    assert np.max(np.abs(gaps)) < 0.1
+    assert np.mean(np.abs(gaps)) < 0.035
+
+
+def test_initial_times_are_in_order_and_on_the_grid(times):
+    """Progression comes no later than death, death implies it, and all times are printable."""
+    (progressed, died), (progression, death) = times.event, times.duration
+    assert (progression <= death).all()
+    assert (progressed | ~died).all()
+    assert np.array_equal(times.duration, np.round(times.duration / GRID) * GRID)
+    assert times.duration.min() >= 0.1
+
+
+def test_who_is_censored_is_censored_for_every_outcome_at_one_time(times):
+    """Follow-up ends once: whoever is free of progression is alive at the same time."""
+    free = ~times.event[0]
+    assert free.any()
+    assert not times.event[1, free].any()
+    assert np.array_equal(times.duration[0, free], times.duration[1, free])
+
+
+def test_the_same_generator_gives_the_same_times(targets, treated):
+    """Equal seeds give equal bits."""
+    first, second = (initial_times(targets, treated, np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(first.duration, second.duration)
+    assert np.array_equal(first.event, second.event)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ordering_exchanges_deaths_and_never_delays_progression(targets, seed):
+    """All patients end in order; the times of death stay, those before only ever shrink."""
+    rng = np.random.default_rng(seed)
+    death = rng.exponential(10.0, 80)
+    duration = np.stack([rng.permutation(death) * 0.7, death])
+    assert (duration[0] > duration[1]).sum() > 10
+    ordered = _ordered(duration.copy(), targets.study, rng)
+    assert (ordered[0] <= ordered[1]).all()
+    assert (ordered[0] <= duration[0]).all()
+    assert np.array_equal(np.sort(ordered[1]), np.sort(death))
+
+
+def test_ordering_mends_by_exchange_where_it_can(targets):
+    """Two patients with each other's time of death swap, and no time is changed."""
+    duration = np.array([[6.0, 2.0, 1.0], [3.0, 8.0, 1.5]])
+    ordered = _ordered(duration, targets.study, np.random.default_rng(0))
+    assert ordered.tolist() == [[6.0, 2.0, 1.0], [8.0, 3.0, 1.5]]
+
+
+def test_ordering_gives_way_when_curves_cross(targets):
+    """Where no later time is late enough the earlier one ends with it."""
+    duration = np.array([[3.0, 9.0], [4.0, 5.0]])
+    ordered = _ordered(duration, targets.study, np.random.default_rng(0))
+    assert ordered.tolist() == [[3.0, 5.0], [4.0, 5.0]]
+
+
+def test_follow_up_has_the_printed_median_and_ends_by_the_cutoff(targets):
+    """But for the share lost earlier, follow-up reaches the cut-off and has the printed median."""
+    calendar = targets.study.calendar
+    shortest = (calendar.data_cutoff - calendar.enrolment_end).days / DAYS_PER_MONTH
+    longest = (calendar.data_cutoff - calendar.enrolment_start).days / DAYS_PER_MONTH
+    until = follow_up_times(targets, 200_000, np.random.default_rng(7))
+    lost = until < shortest
+    assert until.min() >= 0.5
+    assert until.max() <= longest - 0.5
+    assert lost.mean() == pytest.approx(LOST, abs=0.002)
+    assert np.median(until[~lost]) == pytest.approx(19.7, abs=0.1)
+
+
+def test_follow_up_without_a_printed_median_is_halfway(targets):
+    """The median is then the middle between the shortest and the longest possible follow-up."""
+    silent = replace(
+        targets, survival=tuple(t for t in targets.survival if t.spec.kind != "follow_up")
+    )
+    until = follow_up_times(silent, 200_000, np.random.default_rng(8))
+    shortest, longest = 376 / DAYS_PER_MONTH, 2142 / DAYS_PER_MONTH
+    kept = until[until >= shortest]
+    assert np.median(kept) == pytest.approx((shortest + longest) / 2, rel=0.01)
+
+
+def test_an_arm_without_a_printed_curve_is_refused(targets, treated):
+    """Times cannot be drawn from nothing; the error names the outcome and the arm."""
+    silent = replace(
+        targets,
+        survival=tuple(
+            t for t in targets.survival if (t.spec.outcome, t.spec.arm) != ("os", "control")
+        ),
+    )
+    with pytest.raises(SynthesisError, match="os, control: found no printed median or rate"):
+        initial_times(silent, treated, np.random.default_rng(0))
