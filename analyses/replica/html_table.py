@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import HTML
 
-from replica.tables import MARKS
+from replica.comparison import MARKS
 
 
 def keep_csv(frame: pd.DataFrame, folder: Path, name: str) -> None:

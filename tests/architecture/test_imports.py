@@ -43,6 +43,7 @@ LAYERS = (
     ("analysis", "settings"),
     # comparison, synthesis, audit and what pages show
     ("agreement", "baseline", "synthetic"),
+    ("comparison",),
     ("synthesis", "synthesis.*", "audit", "audit.*", "tables", "html_table", "figures", "figure_*"),
     ("pages", "page_*"),
     # input and output

@@ -9,13 +9,14 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
+from replica.comparison import MARKS
 from replica.estimate import Estimate, Quantity
 from replica.protocol import Characteristic, CurvePlan, Endpoint, Level
 from replica.published import COLUMNS, PublishedValue
 from replica.tables import (
-    MARKS,
     Cell,
     Comparison,
+    comparison_lines,
     count_lines,
     curve_lines,
     endpoint_lines,
@@ -213,29 +214,36 @@ def test_models_have_a_line_per_contrast(study):
     assert model_lines(study, "pfs", "univariable") == []
 
 
-def test_curves_have_a_column_per_group_and_their_comparison(study):
-    """By arm with a hazard ratio, by a covariate with the log-rank test alone."""
+def test_curves_have_a_column_per_group(study):
+    """Medians and rates stand under the arms, or under the levels of a covariate."""
     lines = curve_lines(study, ["figure1"])
     assert [label.strip() for label, _ in lines] == [
         "Figure 1: Overall survival",
         "Median, months (95% CI)",
         "6-month rate, %",
         "12-month rate, %",
-        "HR (95% CI)",
-        "Log-rank p",
     ]
     assert list(lines[1][1]) == ["Treatment", "Control"]
     assert lines[2][1]["Control"].quantity == Quantity(
         "survival", outcome="os", arm="control", stage="after", time="6 months"
     )
     lines = curve_lines(study, ["figure2"])
-    assert [label.strip() for label, _ in lines[4:]] == ["Log-rank p"]
     assert list(lines[1][1]) == ["Smoking: Yes", "Smoking: No"]
     assert lines[2][1]["Smoking: Yes"].quantity.subgroup == "smoking=yes"
-    assert lines[4][1]["Comparison"].quantity == Quantity(
+    assert curve_lines(study, []) == []
+
+
+def test_comparisons_have_a_hazard_ratio_between_arms_only(study):
+    """Curves by arm are compared by hazard ratio and log-rank test, others by the test alone."""
+    [(label, by_arm)] = comparison_lines(study, ["figure1"])
+    assert label == "Figure 1: OS after matching"
+    assert list(by_arm) == ["HR (95% CI)", "Log-rank p"]
+    [(label, by_level)] = comparison_lines(study, ["figure2"])
+    assert label == "Figure 2: OS by Smoking"
+    assert by_level["Log-rank p"].quantity == Quantity(
         "smoking", outcome="os", arm="treated", stage="before", model="crude"
     )
-    assert curve_lines(study, []) == []
+    assert list(by_level) == ["Log-rank p"]
 
 
 def test_rates_are_named_by_the_unit_of_the_outcome(study):

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from replica.errors import SynthesisError
-from replica.protocol import ARM_KEYS, Characteristic, Measure
+from replica.protocol import Characteristic, Measure
 from replica.synthesis.targets import Targets, calendar_of
 from replica.synthesis.times import DAYS_PER_MONTH, GRID, Times
 
@@ -148,8 +148,9 @@ def _ranked(
 def _values(draft: Draft, measure: Measure, rng: np.random.Generator) -> NDArray[np.object_]:
     """Hand out values with the printed median and range, within each arm or over both."""
     values = np.full(len(draft.patients), np.nan)
-    arms = [arm for arm in ARM_KEYS if draft.targets.number(measure.key, arm, "before", "median")]
-    for arm in (*arms,) if arms else ("all",):
+    medians = [draft.targets.number(measure.key, arm, "before", "median") for arm in measure.arms]
+    pooled = len(measure.arms) > 1 and medians.count(None) == len(medians)
+    for arm in ("all",) if pooled else measure.arms:
         rows = np.flatnonzero(draft.in_arm(arm))
         low, middle, high = (
             draft.targets.number(measure.key, arm, "before", statistic)
@@ -164,7 +165,8 @@ def _values(draft: Draft, measure: Measure, rng: np.random.Generator) -> NDArray
             noisy = duration * np.exp(NOISE * rng.normal(size=rows.size))
             groups = rows[np.argsort(noisy, kind="stable")]
         values[groups] = ordered
-    return np.array([f"{value:.0f}" if measure.whole else f"{value:g}" for value in values])
+    shown = [f"{value:.0f}" if measure.whole else f"{value:g}" for value in values]
+    return np.where(np.isnan(values), "", np.array(shown, dtype=object))
 
 
 def _bands(
