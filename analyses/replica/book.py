@@ -19,7 +19,8 @@ from replica.notebooks import execute
 
 Report = Callable[[str], None]
 
-_INPUTS = ("_config.yml", "requirements.lock", "analyses", "book", "data")
+_KNOWN_ANSWERS = "tests/known_answers/data"  # of which the page of referees is made
+_INPUTS = ("_config.yml", "requirements.lock", "analyses", "book", "data", _KNOWN_ANSWERS)
 _NEVER = (".ipynb_checkpoints", "__pycache__", "*.pyc")
 # Jupyter Book has no __main__ module, and its script need not be on the PATH
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"

@@ -172,7 +172,7 @@ def make_book() -> None:
     out.print(f"The book is at {page}\nOpen {page.as_uri()}")
 
 
-@app.command(epilog="Example: replica synthesize sclc_second_line --seed 2026")
+@app.command(epilog="Example: replica synthesize sclc_second_line --seed 7")
 def synthesize(
     study: StudyKey,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = DEFAULT_SEED,

@@ -93,6 +93,14 @@ class Comparison:
         nothing = left_out if any(values) else NOT_PRINTED
         return _fill(pattern, printed, NOT_PRINTED), _fill(pattern, shown, nothing) + mark
 
+    def test(self, cells: Mapping[str, Cell]) -> str:
+        """Name the test behind the p value of a line; empty if it has none."""
+        for cell in cells.values():
+            estimate = self.computed.get(_key(cell.quantity, "p")) if cell.kind == "p" else None
+            if estimate is not None:
+                return estimate.method
+        return ""
+
 
 def _has_digits(printed: str) -> bool:
     return any(character.isdigit() for character in printed)

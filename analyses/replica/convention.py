@@ -53,12 +53,13 @@ SPSS = Convention(
     continuity_correction=False,
     fisher_below=5.0,
     smd_denominator="pooled",
-    assumed=("order", "smd_denominator"),
+    assumed=("order", "survival_interval", "smd_denominator"),
     sources=(
         (
             "caliper_scale",
             "the FUZZY extension behind SPSS's matching dialog takes a raw tolerance on the "
-            "0-1 score, without shuffling unless asked",
+            "0-1 score, without shuffling unless asked; before its version 2.0.0 of 2023 it drew "
+            "an eligible control at random, where this profile takes the nearest",
         ),
         ("caliper_inclusive", "FUZZY accepts a control at exactly the tolerance"),
         ("ties", "COXREG maximises Breslow's partial likelihood"),
@@ -66,6 +67,10 @@ SPSS = Convention(
             "median_interval",
             "median -/+ 1.96 SE with SE = se(S)/f, the textbook formula; no SPSS output was at "
             "hand to confirm it",
+        ),
+        (
+            "continuity_correction",
+            "CROSSTABS prints Pearson's chi-square first, and the corrected one apart from it",
         ),
         (
             "fisher_below",
@@ -87,8 +92,17 @@ TRINETX = Convention(
     continuity_correction=False,
     fisher_below=0.0,
     smd_denominator="pooled",
-    assumed=("caliper_scale", "caliper_inclusive", "ties", "median_interval", "survival_interval"),
+    assumed=(
+        "caliper_inclusive",
+        "ties",
+        "median_interval",
+        "survival_interval",
+        "continuity_correction",
+        "fisher_below",
+        "smd_denominator",
+    ),
     sources=(
+        ("caliper_scale", "TriNetX documents a caliper of 0.10 pooled standard deviations"),
         (
             "order",
             "TriNetX documents greedy nearest neighbour, 1:1, without replacement, caliper 0.10 "
@@ -109,12 +123,13 @@ R_MATCHIT_SURVIVAL = Convention(
     continuity_correction=True,
     fisher_below=0.0,
     smd_denominator="treated",
-    assumed=(),
+    assumed=("caliper_inclusive", "fisher_below"),
     sources=(
         ("caliper_scale", "MatchIt: std.caliper = TRUE, SD over all units"),
         ("order", "MatchIt: m.order = 'largest' for propensity scores"),
         ("ties", "coxph: ties = 'efron'"),
         ("median_interval", "survfit: conf.type = 'log', Brookmeyer-Crowley"),
+        ("survival_interval", "survfit: conf.type = 'log'"),
         ("continuity_correction", "chisq.test: Yates for 2x2 tables"),
         ("smd_denominator", "MatchIt summary: SD of the treated for the ATT"),
     ),

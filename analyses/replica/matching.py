@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
-import scipy.special
 from numpy.typing import NDArray
 
 from replica.cohort import Cohort
 from replica.errors import MatchingError, ParameterError, one_of
 from replica.greedy import Pairs, match_rows, nearest_neighbour
+from replica.matched import Matched, measured_on_logit
+from replica.optimal import optimal_pairs
+from replica.overlap import common_support
+from replica.pairing import pair_units
 from replica.propensity import PropensityModel, propensity_model
 from replica.protocol import CALIPER_SCALES, CaliperScale, MatchingPlan
 
@@ -23,6 +28,8 @@ __all__ = [
     "match_rows",
     "measured_on_logit",
     "nearest_neighbour",
+    "optimal_pairs",
+    "pair_units",
 ]
 
 Floats = NDArray[np.float64]
@@ -85,105 +92,6 @@ def caliper_width(
     return float(caliper * np.sqrt(np.mean([np.var(arm, ddof=1) for arm in arms])))
 
 
-def measured_on_logit(scale: CaliperScale) -> bool:
-    """Whether distance is measured on the logit (else on the probability)."""
-    return scale in ("logit", "sd_logit", "sd_logit_pooled")
-
-
-@dataclass(frozen=True)
-class Matched:
-    """A cohort before and after matching, and who was paired with whom.
-
-    `after` holds the matched patients by id with a column `pair`, the number of their matched set;
-    `pairs` has a row per treated-control pair (`pair`, `treated`, `control`, `distance`);
-    `unmatched` has a row per other patient (`patient_id`, `arm`, `reason`). `width` is the caliper
-    in units of the score on which distance is measured, None without a caliper.
-
-    Raises
-    ------
-    MatchingError
-        When made with a pair wider than the caliper, a control used twice, more controls than the
-        plan's ratio, a pair across exact strata or arms, or patients that do not add up.
-    """
-
-    before: Cohort
-    after: Cohort
-    propensity_score: pd.Series[float]
-    pairs: pd.DataFrame
-    unmatched: pd.DataFrame
-    plan: MatchingPlan
-    width: float | None
-
-    def __post_init__(self) -> None:
-        """Check the rules of the plan against the pairs."""
-        for broken, what in self._rules():
-            if broken:
-                raise MatchingError(
-                    f"the matched set breaks its own plan: {what}. Make matched sets with "
-                    "replica.matching.match and leave them unchanged."
-                )
-
-    def _rules(self) -> list[tuple[bool, str]]:
-        patients = self.before.patients.set_index("patient_id")
-        pairs = self.pairs
-        left, right = patients.reindex(pairs["treated"]), patients.reindex(pairs["control"])
-        score = self.propensity_score.astype(np.float64)
-        if measured_on_logit(self.plan.caliper_scale):
-            score = pd.Series(scipy.special.logit(score.to_numpy()), index=score.index)
-        ends = [score.reindex(pairs[arm]).to_numpy() for arm in ("treated", "control")]
-        gap = np.abs(ends[0] - ends[1])
-        width = np.inf if self.width is None else self.width
-        stated = pairs["distance"].to_numpy(dtype=np.float64)
-        near = stated <= width if self.plan.caliper_inclusive else stated < width
-        matched = {*pairs["treated"], *pairs["control"]}
-        rest = set(self.unmatched["patient_id"])
-        sets = pairs.groupby("treated")["control"].count()
-        after = self.after.patients.set_index("patient_id")["pair"]
-        numbers = pd.concat([pairs.set_index(arm)["pair"] for arm in ("treated", "control")])
-        return [
-            (bool(pairs["control"].duplicated().any()), "a control is used twice"),
-            (
-                bool((sets > self.plan.ratio).any()),
-                f"more than {self.plan.ratio} controls in a set",
-            ),
-            (
-                bool((left["arm"] != "treated").any() or (right["arm"] != "control").any()),
-                "a pair is not one treated and one control patient",
-            ),
-            (not near.all(), f"a pair is {stated.max(initial=0.0)} apart, the caliper is {width}"),
-            (
-                not np.allclose(gap, stated, rtol=1e-6, atol=1e-9),
-                "a distance is not the difference of the propensity scores",
-            ),
-            *(
-                (
-                    bool((left[key].to_numpy() != right[key].to_numpy()).any()),
-                    f"a pair differs in {key}, which must match exactly",
-                )
-                for key in self.plan.exact
-            ),
-            (
-                bool(matched & rest) or matched | rest != set(patients.index),
-                "matched and unmatched patients do not add up to the cohort",
-            ),
-            (
-                set(after.index) != matched
-                or len(after) != len(matched)
-                or bool((after.reindex(numbers.index) != numbers).any()),
-                "the matched cohort does not hold the patients of the pairs",
-            ),
-        ]
-
-    @property
-    def weights(self) -> pd.Series[float]:
-        """Weight of each matched patient: 1 if treated, 1 / controls in the set if control."""
-        patients = self.after.patients
-        controls = self.pairs.groupby("pair")["control"].count()
-        share = 1.0 / patients["pair"].map(controls).to_numpy(dtype=np.float64)
-        values = np.where(self.after.treated, 1.0, share)
-        return pd.Series(values, index=pd.Index(patients["patient_id"]), name="weight")
-
-
 def match(
     cohort: Cohort, plan: MatchingPlan | None = None, *, rng: np.random.Generator | None = None
 ) -> Matched:
@@ -196,41 +104,39 @@ def match(
     plan
         How to match; default: the study's own plan.
     rng
-        Needed by order `random` only.
+        Needed by order `random` and by draws at random, only. What is drawn and when is said in
+        `replica.pairing.pair_units`.
 
     Raises
     ------
     ParameterError
-        If a covariate is unknown, a patient is listed twice, or order `random` comes without a
-        generator.
+        If a covariate is unknown, a patient is listed twice, order `random` or a draw at random
+        comes without a generator, or a measure with a caliper has missing values.
     EstimationError
         If the propensity model cannot be estimated.
     MatchingError
         If not one pair can be made; the message gives the smallest distance there is.
+
+    Notes
+    -----
+    With `discard` the standard deviation behind a caliper is that of the patients kept. With
+    `reestimate` the score is fitted once more to the patients kept; that model then scores
+    everybody, those left out by extrapolation.
     """
     chosen = cohort.study.matching if plan is None else plan
     patients = cohort.patients.sort_values("patient_id", kind="stable", ignore_index=True)
     before = Cohort(cohort.study, patients, cohort.source, cohort.attrition)
     model = propensity_model(before, chosen.covariates)
-    task = _task(before, chosen, model)
-    found = nearest_neighbour(
-        task.score,
-        before.treated,
-        patients["patient_id"].to_numpy(),
-        caliper=task.width,
-        ratio=chosen.ratio,
-        order=chosen.order,
-        exact=task.stratum,
-        inclusive=chosen.caliper_inclusive,
-        rng=rng,
-    )
-    if not len(found):
-        raise MatchingError(_no_pair(task))
+    kept = common_support(model.probability, before.treated, chosen.discard)
+    if chosen.reestimate and not kept.all():
+        model = propensity_model(before, chosen.covariates, fit_to=kept)
+    task = _task(before, chosen, model, kept)
+    found = _found(task, rng)
     number, pairs = _numbered(patients, found)
-    after = patients.assign(pair=number).loc[number > 0].reset_index(drop=True)
+    after = patients if chosen.replace else patients.assign(pair=number)
     return Matched(
         before=before,
-        after=Cohort(before.study, after, before.source, before.attrition),
+        after=Cohort(before.study, after, before.source, before.attrition).where(number > 0),
         propensity_score=model.probability,
         pairs=pairs,
         unmatched=_unmatched(task, number > 0),
@@ -241,27 +147,92 @@ def match(
 
 @dataclass(frozen=True)
 class _Task:
-    """A cohort by id with the score on which distance is measured, its strata and its caliper."""
+    """A cohort by id with the score on which distance is measured, its strata and its calipers."""
 
     cohort: Cohort
     plan: MatchingPlan
     score: Floats
     stratum: Ints
     width: float | None
+    kept: Bools
+    measures: Floats
+
+    def comparable(self, row: np.intp, others: Bools) -> Bools:
+        """Mark those of the others whom the caliper, then also those whom all calipers allow."""
+        gap = np.abs(self.score - self.score[row])
+        near = others & self._inside(gap, self.width)
+        for values, (_, most) in zip(self.measures.T, self.plan.covariate_calipers, strict=True):
+            near &= self._inside(np.abs(values - values[row]), most)
+        return near
+
+    def _inside(self, gap: Floats, width: float | None) -> Bools:
+        if width is None:
+            return np.ones(gap.size, dtype=np.bool_)
+        return gap <= width if self.plan.caliper_inclusive else gap < width
 
 
-def _task(cohort: Cohort, plan: MatchingPlan, model: PropensityModel) -> _Task:
+def _task(cohort: Cohort, plan: MatchingPlan, model: PropensityModel, kept: Bools) -> _Task:
     probability = np.asarray(model.probability, dtype=np.float64)
     logit = np.asarray(model.logit, dtype=np.float64)
     width = None
     if plan.caliper is not None:
-        width = caliper_width(probability, logit, cohort.treated, plan.caliper, plan.caliper_scale)
+        width = caliper_width(
+            probability[kept], logit[kept], cohort.treated[kept], plan.caliper, plan.caliper_scale
+        )
     stratum = np.zeros(len(cohort), dtype=np.int64)
     if plan.exact:
         groups = cohort.patients.groupby(list(plan.exact), dropna=False)
         stratum = np.asarray(groups.ngroup(), dtype=np.int64)
     score = logit if measured_on_logit(plan.caliper_scale) else probability
-    return _Task(cohort, plan, score, stratum, width)
+    values = _measures(cohort, [key for key, _ in plan.covariate_calipers])
+    return _Task(cohort, plan, score, stratum, width, kept, values)
+
+
+def _measures(cohort: Cohort, keys: Sequence[str]) -> Floats:
+    known = [measure.key for measure in cohort.study.measures]
+    for key in keys:
+        if key not in known:
+            raise ParameterError(f"covariate_calipers: {one_of(key, known)}")
+        missing = int(cohort.patients[key].isna().sum())
+        if missing:
+            raise ParameterError(
+                f"covariate_calipers: {key} is missing for {missing} patients; everybody needs it."
+            )
+    return cohort.patients[list(keys)].to_numpy(dtype=np.float64)
+
+
+def _found(task: _Task, rng: np.random.Generator | None) -> Pairs:
+    """Pair the patients kept, or say why there is no pair."""
+    plan, rows = task.plan, np.flatnonzero(task.kept)
+    treated = task.cohort.treated[rows]
+    if treated.all() or not treated.any():
+        raise MatchingError(
+            f"no common support: with discard {plan.discard!r}, {int(treated.sum())} treated and "
+            f"{int((~treated).sum())} control patients are left. Choose discard 'none' and a "
+            "caliper, or a propensity model that separates the arms less."
+        )
+    units = (task.score[rows], treated, task.cohort.patients["patient_id"].to_numpy()[rows])
+    values = task.measures[rows] if plan.covariate_calipers else None
+    widths = [width for _, width in plan.covariate_calipers]
+    pair_up = partial(
+        pair_units,
+        ratio=plan.ratio,
+        order=plan.order,
+        replace=plan.replace,
+        draw=plan.draw,
+        rng=rng,
+    )
+    found = (optimal_pairs if plan.method == "optimal" else pair_up)(
+        *units,
+        caliper=task.width,
+        exact=task.stratum[rows],
+        inclusive=plan.caliper_inclusive,
+        covariates=values,
+        covariate_calipers=widths,
+    )
+    if not len(found):
+        raise MatchingError(_no_pair(task))
+    return Pairs(rows[found.treated], rows[found.control], found.distance)
 
 
 def _numbered(patients: pd.DataFrame, found: Pairs) -> tuple[Ints, pd.DataFrame]:
@@ -281,19 +252,28 @@ def _numbered(patients: pd.DataFrame, found: Pairs) -> tuple[Ints, pd.DataFrame]
 
 
 def _no_pair(task: _Task) -> str:
-    plan, treated = task.plan, task.cohort.treated
-    key = np.arange(treated.size)
-    free = nearest_neighbour(task.score, treated, key, order="closest", exact=task.stratum)
+    plan, rows = task.plan, np.flatnonzero(task.kept)
+    treated = task.cohort.treated[rows]
+    free = nearest_neighbour(
+        task.score[rows], treated, rows, order="closest", exact=task.stratum[rows]
+    )
     if not len(free):
         return (
             f"no pair: no stratum of {', '.join(plan.exact)} holds both a treated and a control "
             "patient. Match exactly on fewer covariates."
         )
+    smallest = float(free.distance.min())
+    if task.width is None or smallest < task.width:
+        calipers = ", ".join(f"{key} within {most:g}" for key, most in plan.covariate_calipers)
+        return (
+            "no pair: no treated and control patient are near enough on everything at once "
+            f"({calipers}, and the propensity score). Use wider calipers, or fewer."
+        )
     unit = "logit" if measured_on_logit(plan.caliper_scale) else "probability"
     return (
         f"no pair: the caliper of {plan.caliper} ({plan.caliper_scale}) allows a distance of "
         f"{task.width:.6g} on the {unit} scale, and the smallest distance between a treated and a "
-        f"control patient is {free.distance.min():.6g}. Use a wider caliper, or check that it is "
+        f"control patient is {smallest:.6g}. Use a wider caliper, or check that it is "
         "meant on this scale."
     )
 
@@ -312,14 +292,14 @@ def _unmatched(task: _Task, matched: Bools) -> pd.DataFrame:
 
 
 def _reason(task: _Task, row: np.intp) -> str:
-    treated, score, stratum = task.cohort.treated, task.score, task.stratum
+    treated, stratum, calipers = task.cohort.treated, task.stratum, task.plan.covariate_calipers
     wanted = "control" if treated[row] else "treated"
-    others = (treated != treated[row]) & (stratum == stratum[row])
+    if not task.kept[row]:
+        return f"outside the {wanted} patients' range of the propensity score"
+    others = (treated != treated[row]) & (stratum == stratum[row]) & task.kept
     if not others.any():
         return f"no {wanted} patient in the same exact stratum"
-    if task.width is not None:
-        gap = np.abs(score[others] - score[row])
-        near = gap <= task.width if task.plan.caliper_inclusive else gap < task.width
-        if not near.any():
-            return f"no {wanted} patient within the caliper"
+    if not task.comparable(row, others).any():
+        names = "".join(f" and {key} within {most:g}" for key, most in calipers)
+        return f"no {wanted} patient within the caliper{names}"
     return "every control in reach was matched to another" if treated[row] else "not chosen"

@@ -31,7 +31,7 @@ from replica.figures import (
 )
 from replica.html_table import keep_csv
 from replica.matching import Matched
-from replica.page_tables import Report, no_verdicts
+from replica.page_tables import VERDICT_WORDS, Report, no_verdicts
 from replica.protocol import Covariate, CurvePlan, Measure, Study
 from replica.selection import subgroup_effects, univariable_to_multivariable
 from replica.settings import Settings
@@ -44,11 +44,23 @@ def attrition(matched: Matched, folder: Path) -> Picture:
     n, kept = len(matched.before), len(matched.after)
     pairs = matched.pairs["pair"].nunique()
     label = f"Matched patients, {pairs} pairs" if matched.plan.ratio == 1 else "Matched patients"
-    last = AttritionStep(label, kept, n - kept, "Without a match within the caliper")
+    reasons = _reasons(matched)
+    last = AttritionStep(label, kept, n - kept, f"Left unmatched: {reasons}")
     steps = (*matched.before.attrition, last)
     figure = attrition_figure(steps, title="Flow of patients")
-    alt = f"Flow of patients: {n} in the table, {kept} in matched pairs, {n - kept} left unmatched."
+    left = f"{n - kept} left unmatched" + (f" ({reasons})" if reasons else "")
+    alt = f"Flow of patients: {n} in the table, {kept} in matched pairs, {left}."
     return _kept(Picture(figure, "attrition", alt), folder)
+
+
+def _reasons(matched: Matched) -> str:
+    """Say how many of each arm were left unmatched, and why."""
+    parts: list[str] = []
+    for arm in ("treated", "control"):
+        reasons = matched.unmatched.loc[matched.unmatched["arm"] == arm, "reason"]
+        numbers = reasons.value_counts().sort_index()
+        parts += [f"{number} {arm}, {reason}" for reason, number in numbers.items()]
+    return "; ".join(parts)
 
 
 def love(matched: Matched, folder: Path) -> Picture:
@@ -129,7 +141,9 @@ def curve(matched: Matched, exhibit: str, choices: Choices, folder: Path) -> Pic
         medians=medians,
         annotation=annotation,
     )
-    keep_csv(curves, folder, f"{exhibit}_curves")
+    if cohort.source == "synthetic":
+        # Of real patients the steps of a curve are single times of single persons.
+        keep_csv(curves, folder, f"{exhibit}_curves")
     return _kept(Picture(figure, exhibit, alt), folder)
 
 
@@ -158,7 +172,10 @@ def _annotation(shown: Cohort, plan: CurvePlan, choices: Choices) -> str:
 def subgroups(
     matched: Matched, report: Report, outcome: str, exhibit: str, choices: Choices
 ) -> Picture:
-    """Forest plot of the treatment effect by subgroup; rows without a printed result are grey."""
+    """Forest plot of the treatment effect by subgroup.
+
+    On synthetic patients rows without a printed result are grey: nothing printed holds them.
+    """
     study = report.study
     plan = next(plan for plan in study.subgroups if plan.outcome == outcome)
     effects = subgroup_effects(matched.before, plan, ties=choices.ties)
@@ -170,6 +187,9 @@ def subgroups(
     published = printed[["label", "group_label"]].assign(
         hazard_ratio=printed["printed_hazard_ratio"]
     )
+    if matched.before.source == "supplied":
+        # Every row is then an estimate from patients; what is printed holds none of them.
+        frame["constrained"] = True
     figure = forest_plot(
         frame,
         title=title,
@@ -221,7 +241,7 @@ def verdict_figure(verdicts: Sequence[Verdict], chosen: Settings, folder: Path) 
         return no_verdicts()
     number = counts(verdicts)
     figure = agreement_figure({"This study": number}, source=chosen.source)
-    parts = ", ".join(f"{number[outcome]} {outcome.replace('_', ' ')}" for outcome in VERDICT_KINDS)
+    parts = ", ".join(f"{number[outcome]} {VERDICT_WORDS[outcome]}" for outcome in VERDICT_KINDS)
     alt = f"Verdicts on {number['results']} printed results: {parts}."
     return _kept(Picture(figure, "agreement", alt), folder)
 

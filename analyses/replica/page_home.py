@@ -34,14 +34,19 @@ def progress_table() -> HTML:
     for path in sorted(published_path("any").parent.glob("*.csv")):
         number = verified[path.stem]["counts"] if path.stem in verified else None
         column = {"Printed numbers": str(len(load_published(path.stem)))}
-        column["Settings and sizes taken over"] = str(number["inputs"]) if number else "not run"
+        column["Settings and sizes, not counted"] = str(number["inputs"]) if number else "not run"
         for kind, words in VERDICT_WORDS.items():
             column[words.capitalize()] = str(number[kind]) if number else "not run"
         column["Share of the computable results"] = _share(number, "attainable")
         column["Share of all results"] = _share(number, "results")
-        columns[path.stem] = column
+        columns[_words(path.stem)] = column
     frame = pd.DataFrame(columns)
     return html_table(frame.reset_index(names="Count"), "Printed numbers and verdicts by study")
+
+
+def _words(study_key: str) -> str:
+    """A study's key as words, which a narrow column can break."""
+    return study_key.replace("_", " ")
 
 
 def _share(number: Mapping[str, int] | None, of: str) -> str:
@@ -51,7 +56,7 @@ def _share(number: Mapping[str, int] | None, of: str) -> str:
 def progress_figure() -> Picture:
     """Bars of the verdicts of each study that has been run."""
     verified = _verification()
-    bars = {key: study["counts"] for key, study in verified.items()}
+    bars = {_words(key): study["counts"] for key, study in verified.items()}
     figure = agreement_figure(bars, source="synthetic")
     alt = "; ".join(
         f"{key}: {number['reproduced']} of {number['results']} printed results attained, "

@@ -31,13 +31,14 @@ from replica.tables import Comparison, Line, side_by_side
 
 SYNTHETIC_BANNER = (
     "Source: synthetic patients. No patient on this page is real. The patients were made so "
-    "that their analysis returns the printed numbers: agreement is attained by construction. It "
-    "shows that the printed numbers can hold together under the stated method; it is no evidence "
-    "about any treatment."
+    "that their analysis returns printed numbers: agreement is attained by construction. Where "
+    "numbers agree, it shows that they can hold together under the stated method; it is no "
+    "evidence about any treatment."
 )
 SUPPLIED_BANNER = (
     "Source: patients supplied by the reader. Numbers under “reproduced” come from that file; "
-    "nothing of it is kept row by row. The printed numbers describe other patients."
+    "none of its rows is copied, but small counts and the steps of a survival curve can tell of "
+    "single patients. The printed numbers describe other patients."
 )
 
 VERDICT_WORDS = {
@@ -112,10 +113,13 @@ def _chi_square(profile: Convention) -> str:
 
 
 def table(report: Report, lines: Sequence[Line], name: str, caption: str, *, label: str) -> HTML:
-    """Show printed beside reproduced numbers, and keep the table as `<name>.csv`."""
+    """Show printed beside reproduced numbers; `<name>.csv` also names the test of each row."""
     frame = side_by_side(report.comparison, lines, label=label)
     flat = frame.copy()
     flat.columns = pd.Index([" ".join(part for part in column if part) for column in frame.columns])
+    tests = [report.comparison.test(cells) for _, cells in lines]
+    if any(tests):
+        flat["test"] = tests
     keep_csv(flat, report.folder, name)
     return html_table(frame, caption)
 
@@ -158,8 +162,8 @@ def conclude(verdicts: Sequence[Verdict], chosen: Settings) -> HTML:
         f"({100 * attained / attainable:.1f}% of those computable, "
         f"{100 * attained / results:.1f}% of all), {number['rounding']} within a unit of the last "
         f"digit; {number['different']} differ by more. {number['inputs']} further printed numbers "
-        "are settings and sizes that the analysis takes over. Agreement is attained by "
-        "construction."
+        "are settings and sizes: the analysis takes them over, or they only describe the paper's "
+        "methods. Agreement is attained by construction."
     )
     return note("Agreement with the paper", text)
 
@@ -193,5 +197,7 @@ def verdict_table(verdicts: Sequence[Verdict], chosen: Settings, folder: Path) -
         return no_verdicts()
     frame = agreement_frame(verdicts)
     keep_csv(frame, folder, "agreement")
-    frame["verdict"] = frame["verdict"].map(VERDICT_WORDS)
+    words = frame["verdict"].map(VERDICT_WORDS)
+    taken_over = (frame["role"] == "input") & (frame["verdict"] == "reproduced")
+    frame["verdict"] = words.mask(taken_over, "taken over")
     return html_table(frame, "Every printed number of the paper", words=True)

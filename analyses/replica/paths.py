@@ -58,6 +58,11 @@ def dictionary_path(study_key: str) -> Path:
     return repository() / "data" / "dictionary" / f"{study_key}.csv"
 
 
+def known_answers_path(name: str) -> Path:
+    """Return the path of a table that tests and the page of referees hold estimates against."""
+    return repository() / "tests" / "known_answers" / "data" / f"{name}.csv"
+
+
 def notebook_path(study_key: str) -> Path:
     """Return the path of a study's notebook."""
     return repository() / "analyses" / f"{study_key}.ipynb"

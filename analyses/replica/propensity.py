@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from replica.cohort import Cohort, design
 from replica.logistic import LogisticFit, fit_logistic
@@ -37,7 +38,12 @@ class PropensityModel:
     logit: pd.Series[float]
 
 
-def propensity_model(cohort: Cohort, covariates: Sequence[str] | None = None) -> PropensityModel:
+def propensity_model(
+    cohort: Cohort,
+    covariates: Sequence[str] | None = None,
+    *,
+    fit_to: NDArray[np.bool_] | None = None,
+) -> PropensityModel:
     """Regress treatment on covariates and score every patient of the cohort.
 
     The regression is fitted to the patients sorted by id, so that neither coefficients nor scores
@@ -49,6 +55,8 @@ def propensity_model(cohort: Cohort, covariates: Sequence[str] | None = None) ->
         Validated patients.
     covariates
         Keys of covariates; default: the ones of the study's matching plan.
+    fit_to
+        Patients to fit the regression to, shape (patients,); everybody is scored. Default: all.
 
     Raises
     ------
@@ -64,6 +72,8 @@ def propensity_model(cohort: Cohort, covariates: Sequence[str] | None = None) ->
     keys = tuple(cohort.study.matching.covariates if covariates is None else covariates)
     ids = cohort.patients["patient_id"]
     by_id = np.asarray(ids.reset_index(drop=True).sort_values(kind="stable").index)
+    if fit_to is not None:
+        by_id = by_id[fit_to[by_id]]
     coded = design(cohort, keys)
     fit = fit_logistic(coded.matrix[by_id], cohort.treated[by_id], names=coded.names)
     logit = fit.linear_predictor(coded.matrix)

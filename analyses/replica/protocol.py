@@ -13,9 +13,13 @@ from datetime import date
 from typing import Literal
 
 from replica.errors import ProtocolError, one_of
+from replica.matching_plan import MatchingPlan
 from replica.vocabulary import (
     ARM_KEYS,
     CALIPER_SCALES,
+    DISCARDS,
+    DRAWS,
+    METHODS,
     ORDERS,
     TIES,
     ArmKey,
@@ -24,8 +28,11 @@ from replica.vocabulary import (
     Categorical,
     Characteristic,
     Covariate,
+    Discard,
+    Draw,
     Level,
     Measure,
+    Method,
     Order,
     Ties,
     check_key,
@@ -35,6 +42,9 @@ from replica.vocabulary import (
 __all__ = [
     "ARM_KEYS",
     "CALIPER_SCALES",
+    "DISCARDS",
+    "DRAWS",
+    "METHODS",
     "ORDERS",
     "TIES",
     "Arm",
@@ -48,11 +58,14 @@ __all__ = [
     "Citation",
     "Covariate",
     "CurvePlan",
+    "Discard",
+    "Draw",
     "Endpoint",
     "Exhibit",
     "Level",
     "MatchingPlan",
     "Measure",
+    "Method",
     "ModelPlan",
     "Order",
     "Outcome",
@@ -114,36 +127,6 @@ class Arm:
 
     key: ArmKey
     label: str
-
-
-@dataclass(frozen=True)
-class MatchingPlan:
-    """How treated and control patients were paired on the propensity score.
-
-    `assumed` names the settings that the paper does not state.
-    """
-
-    covariates: tuple[str, ...]
-    caliper: float | None
-    caliper_scale: CaliperScale
-    ratio: int = 1
-    order: Order = "data"
-    exact: tuple[str, ...] = ()
-    caliper_inclusive: bool = True
-    assumed: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse impossible settings."""
-        if self.caliper is not None and not self.caliper > 0:
-            raise ProtocolError(f"caliper: found {self.caliper}; it must be above 0, or None.")
-        if self.caliper_scale not in CALIPER_SCALES:
-            raise ProtocolError(f"caliper_scale: {one_of(self.caliper_scale, CALIPER_SCALES)}")
-        if self.order not in ORDERS:
-            raise ProtocolError(f"order: {one_of(self.order, ORDERS)}")
-        if self.ratio < 1:
-            raise ProtocolError(f"ratio: found {self.ratio}; at least 1 control per treated.")
-        if not self.covariates:
-            raise ProtocolError("covariates: the propensity model needs at least one.")
 
 
 @dataclass(frozen=True)
@@ -279,6 +262,8 @@ class Study:
         measures = [m.key for m in self.measures if set(m.arms) == set(ARM_KEYS)]
         known(self.matching.covariates, [*covariates, *measures], "matching covariates")
         known(self.matching.exact, covariates, "exact matching")
+        calipers = [key for key, _ in self.matching.covariate_calipers]
+        known(calipers, measures, "covariate calipers")
         known((m.outcome for m in self.models), outcomes, "model outcome")
         known((m.exhibit for m in self.models), exhibits, "model exhibit")
         known((c for m in self.models for c in m.covariates), covariates, "model covariates")

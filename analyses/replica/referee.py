@@ -108,8 +108,13 @@ def curves_against_lifelines(cohorts: Mapping[str, Cohort], outcome: str) -> pd.
 
 
 def equal_digits(ours: float, theirs: float) -> int:
-    """Count the significant digits in which two numbers agree, 15 at most."""
-    if ours == theirs:
+    """Count the significant digits in which two numbers agree, 15 at most.
+
+    Numbers missing on both sides agree; one that is missing or infinite on one side only does not.
+    """
+    if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
         return MOST_DIGITS
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        return 0
     apart = abs(ours - theirs) / max(abs(ours), abs(theirs))
     return max(0, min(MOST_DIGITS, math.floor(-math.log10(apart))))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from replica.cohort import Cohort
 from replica.cox import CoxFit, cox
-from replica.errors import DataError, EstimationError, ParameterError
+from replica.errors import DataError, EstimationError, ParameterError, one_of
 from replica.protocol import Covariate, ModelPlan, SubgroupPlan, Ties
 
-__all__ = ["Selection", "subgroup_effects", "univariable_to_multivariable"]
+__all__ = ["Entry", "Missing", "Selection", "subgroup_effects", "univariable_to_multivariable"]
+
+Missing = Literal["available", "complete"]
+Entry = Literal["global", "level"]
 
 _MODEL_COLUMNS = ("covariate", "name", "hazard_ratio", "ci_low", "ci_high", "p", "n", "events")
 _SUBGROUP_COLUMNS = (
@@ -34,10 +38,15 @@ class Selection:
     """A univariable screen and the joint model of what passed it.
 
     `univariable` has one row per coefficient: `covariate`, `name`, `hazard_ratio`, `ci_low`,
-    `ci_high`, `p`, `n`, `events`, and `entry_p` (the p value the screen looked at: Wald's, joint
-    over the levels of a covariate) and `reason` (why a model could not be estimated, else empty).
-    `multivariable` has the first eight of these, and no row when nothing entered.
-    `events_per_variable` is events over coefficients in the joint model, NaN without one.
+    `ci_high`, `p`, `n`, `events`, and `entry_p` (the p value the screen looked at) and `reason`
+    (why a model could not be estimated, else empty). `multivariable` has the first eight of these,
+    and no row when nothing entered. `events_per_variable` is events over coefficients in the joint
+    model, NaN without one.
+
+    `missing` says who is in a model: `available`, everybody whose covariates of that model are
+    known, or `complete`, only those with every covariate of the plan known. `entry` says which p
+    value decides: `global`, Wald's joint over the levels of a covariate, or `level`, the smallest
+    of its levels' own. `n_excluded` counts those whom `complete` leaves out of every model.
     """
 
     univariable: pd.DataFrame
@@ -45,10 +54,19 @@ class Selection:
     multivariable: pd.DataFrame
     rule: str
     events_per_variable: float
+    missing: Missing = "available"
+    entry: Entry = "global"
+    n_excluded: int = 0
 
 
 def univariable_to_multivariable(
-    cohort: Cohort, plan: ModelPlan, *, ties: Ties, entry_p: float | None = None
+    cohort: Cohort,
+    plan: ModelPlan,
+    *,
+    ties: Ties,
+    entry_p: float | None = None,
+    missing: Missing = "available",
+    entry: Entry = "global",
 ) -> Selection:
     """Test every covariate alone, then fit those below the entry threshold together.
 
@@ -62,6 +80,12 @@ def univariable_to_multivariable(
         `efron` or `breslow`.
     entry_p
         Replaces the plan's threshold; a covariate enters when its p value is *below* it.
+    missing
+        `available`: each model uses the patients who have its own covariates, so that models differ
+        in size. `complete`: all models use those who have every covariate of the plan.
+    entry
+        `global`: the joint Wald test of a covariate's levels decides. `level`: the covariate
+        enters, with all its levels, when any level's own Wald p value is below the threshold.
 
     Returns
     -------
@@ -72,19 +96,24 @@ def univariable_to_multivariable(
     Raises
     ------
     ParameterError
-        If the threshold is not in (0, 1].
+        If the threshold is not in (0, 1], or `missing` or `entry` is unknown.
     DataError
-        If nobody is in the arm or the times are refused.
+        If nobody is in the arm, or complete, or the times are refused.
     EstimationError
         If the joint model cannot be estimated.
     """
     threshold = plan.entry_p if entry_p is None else entry_p
     if not 0 < threshold <= 1:
         raise ParameterError(f"entry_p: found {threshold}; it must lie in (0, 1], such as 0.05.")
-    arm = cohort.within(plan.arm)
-    if len(arm) == 0:
+    if missing not in get_args(Missing):
+        raise ParameterError(f"missing: {one_of(missing, get_args(Missing))}")
+    if entry not in get_args(Entry):
+        raise ParameterError(f"entry: {one_of(entry, get_args(Entry))}")
+    everybody = cohort.within(plan.arm)
+    if len(everybody) == 0:
         raise DataError(f"{plan.exhibit}: found no patient in the {plan.arm} arm; check `arm`.")
-    screened = [_screen(arm, plan.outcome, key, ties) for key in plan.covariates]
+    arm = everybody if missing == "available" else _complete(everybody, plan)
+    screened = [_screen(arm, plan.outcome, key, ties, entry) for key in plan.covariates]
     univariable = pd.concat(screened, ignore_index=True)
     passed = univariable.loc[univariable["entry_p"] < threshold, "covariate"]
     entered = tuple(key for key in plan.covariates if key in set(passed))
@@ -98,12 +127,25 @@ def univariable_to_multivariable(
         univariable=univariable,
         entered=entered,
         multivariable=multivariable,
-        rule=_rule(plan, threshold, ties, entered, univariable),
+        rule=_rule(plan, threshold, ties, entered, univariable, missing, entry),
         events_per_variable=events_per_variable,
+        missing=missing,
+        entry=entry,
+        n_excluded=len(everybody) - len(arm),
     )
 
 
-def _screen(arm: Cohort, outcome: str, key: str, ties: Ties) -> pd.DataFrame:
+def _complete(arm: Cohort, plan: ModelPlan) -> Cohort:
+    known = arm.where(arm.patients[list(plan.covariates)].notna().all(axis=1))
+    if len(known) == 0:
+        raise DataError(
+            f"{plan.exhibit}: found no patient in the {plan.arm} arm with every covariate known; "
+            "leave out a covariate or choose missing='available'."
+        )
+    return known
+
+
+def _screen(arm: Cohort, outcome: str, key: str, ties: Ties, entry: Entry) -> pd.DataFrame:
     try:
         fit = cox(arm, outcome, [key], ties=ties)
     except EstimationError as error:
@@ -111,7 +153,9 @@ def _screen(arm: Cohort, outcome: str, key: str, ties: Ties) -> pd.DataFrame:
         n, events = _size(arm, outcome, key)
         row = {"covariate": key, "name": key, **empty, "n": n, "events": events}
         return pd.DataFrame([{**row, "reason": str(error)}])[[*_MODEL_COLUMNS, "entry_p", "reason"]]
-    return _rows(fit, (key,)).assign(entry_p=fit.wald_p(), reason="")
+    rows = _rows(fit, (key,))
+    entry_p = fit.wald_p() if entry == "global" else float(rows["p"].min())
+    return rows.assign(entry_p=entry_p, reason="")
 
 
 def _size(arm: Cohort, outcome: str, key: str) -> tuple[int, int]:
@@ -135,6 +179,8 @@ def _rule(
     ties: Ties,
     entered: tuple[str, ...],
     univariable: pd.DataFrame,
+    missing: Missing,
+    entry: Entry,
 ) -> str:
     outcome = (
         f"Entered: {', '.join(entered)}."
@@ -143,11 +189,20 @@ def _rule(
     )
     failed = univariable.loc[univariable["reason"] != "", "covariate"].tolist()
     skipped = f" Not estimable alone: {', '.join(failed)}." if failed else ""
+    used = (
+        "each on its complete cases"
+        if missing == "available"
+        else "all on the patients with every covariate known"
+    )
+    levels = (
+        "joint over the levels of a covariate"
+        if entry == "global"
+        else "the smallest of a covariate's levels"
+    )
     return (
-        f"Cox models of {plan.outcome} in the {plan.arm} arm ({ties.capitalize()} ties), each on "
-        "its complete cases. Every covariate is tested alone; those with a Wald p value (joint "
-        f"over the levels of a covariate) below {threshold:g} enter one joint model, in which "
-        f"nothing is removed. {outcome}{skipped}"
+        f"Cox models of {plan.outcome} in the {plan.arm} arm ({ties.capitalize()} ties), {used}. "
+        f"Every covariate is tested alone; those with a Wald p value ({levels}) below "
+        f"{threshold:g} enter one joint model, in which nothing is removed. {outcome}{skipped}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -102,13 +103,14 @@ def settings(
     ParameterError
         If a value is impossible; the message says which are allowed.
     """
+    _check_types(caliper=caliper, ratio=ratio, entry_p=entry_p, seed=seed)
     if source not in get_args(Source):
         raise ParameterError(f"source: {one_of(source, get_args(Source))}")
     if ties not in TIES:
         raise ParameterError(f"ties: {one_of(ties, TIES)}")
     if not 0 < entry_p <= 1:
         raise ParameterError(f"entry_p: found {entry_p}; it must lie above 0 and at most at 1.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if seed < 0:
         raise ParameterError(f"seed: found {seed!r}; it must be a whole number from 0 up.")
     try:
         plan = replace(
@@ -118,3 +120,17 @@ def settings(
         raise ParameterError(str(error)) from None
     choices = replace(default_choices(study), ties=ties, entry_p=entry_p)
     return Settings(study, source, plan, choices, seed)
+
+
+def _check_types(**values: object) -> None:
+    """Refuse what is no number: plain papermill passes on whatever it was given."""
+    for name, value in values.items():
+        if name == "caliper" and value is None:
+            continue
+        whole = name in {"ratio", "seed"}
+        kinds = (int,) if whole else (int, float)
+        number = isinstance(value, kinds) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):  # type: ignore[arg-type]  # a number by now
+            needed = "a whole number" if whole else "a finite number"
+            none = ", or None" if name == "caliper" else ""
+            raise ParameterError(f"{name}: found {value!r}; it must be {needed}{none}.")

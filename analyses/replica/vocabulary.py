@@ -23,11 +23,17 @@ CaliperScale = Literal[
 ]
 Ties = Literal["efron", "breslow"]
 ArmKey = Literal["treated", "control"]
+Draw = Literal["nearest", "random", "exact_then_random"]
+Discard = Literal["none", "treated", "control", "both"]
+Method = Literal["nearest", "optimal"]
 
 ORDERS: tuple[Order, ...] = get_args(Order)
 CALIPER_SCALES: tuple[CaliperScale, ...] = get_args(CaliperScale)
 TIES: tuple[Ties, ...] = get_args(Ties)
 ARM_KEYS: tuple[ArmKey, ...] = get_args(ArmKey)
+DRAWS: tuple[Draw, ...] = get_args(Draw)
+DISCARDS: tuple[Discard, ...] = get_args(Discard)
+METHODS: tuple[Method, ...] = get_args(Method)
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_]*\Z")
 

@@ -31,14 +31,25 @@ MAX_LINES = 350
 LAYERS = (
     ("errors",),
     # what a study is described in, what papers print, where files are
-    ("vocabulary", "protocol", "convention", "paths", "published", "estimate"),
+    ("vocabulary", "matching_plan", "protocol", "convention", "paths", "published", "estimate"),
     ("studies", "studies.*"),
     # patients
     ("cohort", "problems", "dictionary", "checks", "supplied"),
     # estimators: kernels that know arrays only, then those that know cohorts
     ("risk_sets", "product_limit", "partial_likelihood", "logistic_kernel", "logistic", "greedy"),
-    ("log_rank", "survival", "cox", "competing", "propensity", "matching", "contingency"),
-    ("balance", "selection", "descriptives", "referee"),
+    (
+        *("counting_process", "exact_ties", "large_samples", "third_moments", "concordance"),
+        *("newton", "penalised_likelihood", "cox_fit", "cox_rows"),
+    ),
+    ("reach", "pairing", "optimal", "overlap", "weights", "distribution", "matched"),
+    (
+        *("log_rank", "survival", "cox", "competing", "propensity", "matching", "contingency"),
+        *("log_rank_trend", "restricted_mean", "landmark", "two_samples", "logistic_models"),
+        *("aalen_johansen", "gray", "subdistribution", "model_matrix"),
+        *("firth", "proportional_hazards", "interaction"),
+    ),
+    ("case_control", "weighting"),
+    ("balance", "balance_detail", "selection", "descriptives", "referee", "referee_*"),
     # a whole study
     ("analysis", "settings"),
     # comparison, synthesis, audit and what pages show
@@ -52,9 +63,20 @@ LAYERS = (
 # Sorted arrays and nothing else: no study, no file, no frame of patients
 KERNELS = {
     "greedy": {"errors", "protocol"},
+    "reach": {"errors", "greedy"},
+    "pairing": {"errors", "greedy", "protocol", "reach"},
+    "optimal": {"errors", "greedy", "reach"},
+    "weights": {"errors"},
+    "distribution": {"errors"},
     "logistic_kernel": set(),
     "logistic": {"errors", "logistic_kernel"},
     "partial_likelihood": {"risk_sets"},
+    "counting_process": {"risk_sets"},
+    "exact_ties": {"risk_sets"},
+    "large_samples": {"risk_sets"},
+    "third_moments": {"risk_sets"},
+    "newton": {"partial_likelihood", "risk_sets"},
+    "penalised_likelihood": {"errors", "risk_sets"},
     "risk_sets": {"cohort", "errors"},
     "product_limit": {"convention", "errors", "risk_sets"},
 }

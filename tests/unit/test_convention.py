@@ -44,12 +44,11 @@ def test_settings_are_ones_the_estimators_know(profile):
 
 
 @pytest.mark.parametrize("profile", CONVENTIONS.values(), ids=CONVENTIONS)
-def test_sources_and_assumptions_name_settings(profile):
-    """What is sourced or assumed is a setting of the profile, and never both at once."""
-    names = {field.name for field in fields(Convention)}
+def test_every_choice_is_sourced_or_assumed(profile):
+    """Each choice of a profile has a source or is marked assumed, and never both at once."""
+    choices = {field.name for field in fields(Convention)} - {"key", "label", "assumed", "sources"}
     sourced = {name for name, _ in profile.sources}
-    assert sourced <= names
-    assert set(profile.assumed) <= names
+    assert sourced | set(profile.assumed) == choices
     assert not sourced & set(profile.assumed)
     assert all(text for _, text in profile.sources)
 

@@ -157,6 +157,52 @@ def test_each_model_uses_its_own_complete_cases(cohort):
     assert found.loc["liver", "n"] - found.loc["sex", "n"] == 5
 
 
+def test_every_model_can_use_the_same_complete_cases(cohort):
+    """Patients with any covariate unknown are left out of all models, counted and said."""
+    patients = cohort.patients.copy()
+    first = patients.index[patients["arm"] == "treated"][:5]
+    patients.loc[first, "sex"] = None
+    holed = Cohort(cohort.study, patients, "supplied")
+    found = univariable_to_multivariable(holed, PLAN, ties="efron", missing="complete")
+    assert (found.univariable["n"] == len(cohort.within("treated")) - 5).all()
+    assert (found.missing, found.n_excluded) == ("complete", 5)
+    assert "all on the patients with every covariate known" in found.rule
+    available = univariable_to_multivariable(holed, PLAN, ties="efron")
+    assert (available.missing, available.n_excluded) == ("available", 0)
+    empty = Cohort(cohort.study, cohort.patients.assign(sex=None), "supplied")
+    with pytest.raises(DataError, match="every covariate known"):
+        univariable_to_multivariable(empty, PLAN, ties="efron", missing="complete")
+
+
+def test_a_covariate_can_enter_by_its_strongest_level(cohort):
+    """The smallest p of its levels decides, and the rule says so."""
+    joint = univariable_to_multivariable(cohort, PLAN, ties="efron").univariable
+    found = univariable_to_multivariable(cohort, PLAN, ties="efron", entry="level")
+    grade = found.univariable[found.univariable["covariate"] == "grade"]
+    assert (grade["entry_p"] == grade["p"].min()).all()
+    own = joint.loc[joint["covariate"] == "grade", "entry_p"].iloc[0]
+    between = sorted([own, grade["p"].min()])
+    threshold = sum(between) / 2
+    entered = [
+        "grade"
+        in univariable_to_multivariable(
+            cohort, PLAN, ties="efron", entry_p=threshold, entry=entry
+        ).entered
+        for entry in ("global", "level")
+    ]
+    assert entered == [own < threshold, grade["p"].min() < threshold]
+    assert entered[0] != entered[1]
+    assert found.entry == "level"
+    assert "the smallest of a covariate's levels" in found.rule
+
+
+@pytest.mark.parametrize("option", ["missing", "entry"])
+def test_an_unknown_way_of_selecting_is_refused(cohort, option):
+    """The message lists what is allowed."""
+    with pytest.raises(ParameterError, match=f"{option}: found 'all'; allowed"):
+        univariable_to_multivariable(cohort, PLAN, ties="efron", **{option: "all"})
+
+
 def test_an_empty_arm_is_refused(cohort):
     """No model is made of nobody."""
     with pytest.raises(DataError, match="no patient in the treated arm"):

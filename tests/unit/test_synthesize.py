@@ -221,11 +221,13 @@ def test_progress_is_told_in_order_and_never_beyond_the_plan(made):
     """First the covariates, then the phases of times; what is done grows within each."""
     _, told = made
     stages = list(dict.fromkeys(stage for stage, *_ in told))
+    assert stages[0] == "covariates, draw 1"
     assert stages[-1] == "all, exact"
-    for searching_covariates in (True, False):
-        done = [n for stage, n, *_ in told if (stage == "covariates") == searching_covariates]
+    draws = [[n for at, n, *_ in told if at == stage] for stage in stages if "draw" in stage]
+    times = [n for stage, n, *_ in told if "draw" not in stage]
+    for done in (*draws, times):
         assert done == sorted(done)
-        assert max(done, default=0) <= EVALUATIONS
+        assert max(done) <= EVALUATIONS
     assert {planned for _, _, planned, _ in told} == {EVALUATIONS}
 
 
@@ -238,7 +240,7 @@ def test_counts_that_cannot_be_reached_are_an_error(study, published):
         else row
         for row in published
     ]
-    with pytest.raises(SynthesisError, match=r"trial: after 4000 .* off by \d+ in all.*--seed"):
+    with pytest.raises(SynthesisError, match=r"10 draws with 4000 .* off by \d+ in all.*--seed"):
         run(study, impossible, evaluations=4000)
 
 
@@ -256,6 +258,18 @@ def test_a_plan_that_the_search_does_not_know_is_refused(study, published, chang
     other = replace(study, matching=replace(study.matching, **changes))
     with pytest.raises(SynthesisError, match=message):
         run(other, published, evaluations=1)
+
+
+def test_matched_arms_of_different_size_are_refused(study, published):
+    """Pairs have as many treated as controls, or the printed table is wrong."""
+    broken = [
+        replace(row, printed="7")
+        if (row.item, row.arm, row.stage, row.statistic) == ("patients", "control", "after", "n")
+        else row
+        for row in published
+    ]
+    with pytest.raises(SynthesisError, match=r"found \d+ treated and 7 control patients"):
+        run(study, broken, evaluations=1)
 
 
 def test_counts_of_a_covariate_must_add_up(study, published):

@@ -110,7 +110,7 @@ def test_a_covariate_alone_is_one_comparison_with_two_p_values(study):
     assert (table.low, table.high) == (float("-inf"), 0.001)
 
 
-def test_a_joint_model_holds_the_covariates_printed_with_a_ratio(study):
+def test_a_joint_model_holds_the_covariates_printed_for_it(study):
     """All multivariable rows of an outcome and arm share one fit, in the protocol's order."""
     rows = [
         row(
@@ -130,6 +130,19 @@ def test_a_joint_model_holds_the_covariates_printed_with_a_ratio(study):
     joint = Spec("joint", "os", "treated", "before", "", ("liver_metastases", "first_line_pfs"))
     assert {target.spec for target in found} == {joint}
     assert [target.covariate for target in found] == [rows[0].item, rows[1].item, rows[0].item]
+
+
+def test_a_joint_p_value_without_its_ratio_still_belongs_to_the_model(study):
+    """A covariate enters the joint fit by any number printed for it, but not by words."""
+    cells = {"outcome": "os", "arm": "treated", "stage": "before", "model": "multivariable"}
+    rows = [
+        row(id="p", item="smoking", statistic="p", printed="0.2", **cells),
+        row(id="hr", item="gender", statistic="hr", printed="1.5", **cells),
+        row(id="words", item="ecog_ps", statistic="p", printed="not entered", **cells),
+    ]
+    found = compile_targets(study, rows).survival
+    assert [target.id for target in found] == ["p", "hr"]
+    assert {target.spec.covariates for target in found} == {("gender", "smoking")}
 
 
 def test_follow_up_is_measured_on_the_last_outcome(study):

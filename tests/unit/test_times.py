@@ -74,6 +74,13 @@ def test_after_the_last_anchor_the_hazard_stays_as_it_was(targets):
     assert np.median(late) == pytest.approx(np.log(2) / rate, rel=0.01)
 
 
+def test_after_a_flat_interval_nothing_happens():
+    """Two equal rates at the end leave the rest without an event, quietly."""
+    anchors = np.array([0.0, 6.0, 12.0]), np.array([0.0, np.log(2), np.log(2)])
+    drawn = _stratified(anchors, 10, np.random.default_rng(0))
+    assert np.isinf(drawn).tolist() == [False] * 5 + [True] * 5
+
+
 def test_initial_curves_pass_near_the_printed_points(targets, treated, times):
     """With censoring and ordering the curves of both arms stay near medians and rates."""
     gaps = []

@@ -74,12 +74,18 @@ def row_cost(value: float, low: float, high: float, unit: float, softness: float
 
 @njit(cache=True)
 def fit_cost(system: System, s: int, values: Floats, softness: float) -> float:
-    """Sum of the costs of the rows of one fit."""
+    """Sum of the costs of the rows of one fit.
+
+    As long as the search is coarse, a p value counts for nothing beside a printed ratio: it follows
+    from the ratio and its interval, and is the same for a ratio and its inverse.
+    """
     total = 0.0
     for r in range(system.first[s], system.first[s + 1]):
+        if softness > 1.0 and system.echo[r]:
+            continue
         value = values[system.slot[r]]
         total += row_cost(value, system.low[r], system.high[r], system.unit[r], softness)
-    return total
+    return float(total * system.weight[s])
 
 
 @njit(cache=True)

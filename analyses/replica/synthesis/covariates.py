@@ -82,7 +82,8 @@ def matching_goal(targets: Targets) -> Goal:
     Raises
     ------
     SynthesisError
-        If the plan is not 1:1 in data order with a caliper between probabilities.
+        If the plan is not 1:1 in data order with a caliper between probabilities, or the arms
+        printed after matching differ in size.
     """
     plan = targets.study.matching
     if (plan.ratio, plan.order, plan.caliper_scale, plan.exact) != (1, "data", "probability", ()):
@@ -97,7 +98,12 @@ def matching_goal(targets: Targets) -> Goal:
         ]
         for arm in ARM_KEYS
     ]
-    pairs = targets.count("patients", "", "treated", "after")
+    pairs, controls = (targets.count("patients", "", arm, "after") for arm in ARM_KEYS)
+    if pairs != controls:
+        raise SynthesisError(
+            f"1:1 matching: found {pairs} treated and {controls} control patients printed after "
+            "it; both must be the number of pairs. Correct the published table."
+        )
     width = math.inf if plan.caliper is None else plan.caliper
     return Goal(np.array(wanted, dtype=np.int64), pairs, width, plan.caliper_inclusive)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from replica.errors import SynthesisError
 from replica.protocol import Characteristic, Measure
 from replica.synthesis.targets import Targets, calendar_of
-from replica.synthesis.times import DAYS_PER_MONTH, GRID, Times
+from replica.synthesis.times import DAYS_PER_MONTH, Times
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -222,7 +222,7 @@ def _start_dates(draft: Draft, rng: np.random.Generator) -> list[str]:
     """
     calendar = calendar_of(draft.targets.study)
     window = (calendar.enrolment_end - calendar.enrolment_start).days
-    followed = np.ceil(draft.times.duration.max(axis=0) * DAYS_PER_MONTH - GRID).astype(int)
+    followed = np.ceil(draft.times.duration.max(axis=0) * DAYS_PER_MONTH).astype(int)
     latest = np.minimum((calendar.data_cutoff - calendar.enrolment_start).days - followed, window)
     if latest.min() < 0:
         raise SynthesisError("a patient is followed for longer than the calendar allows.")

@@ -28,7 +28,11 @@ Ints = NDArray[np.int64]
 CURVE, COMPARISON, JOINT, FOLLOW_UP = 0, 1, 2, 3
 _KINDS = {"curve": CURVE, "comparison": COMPARISON, "joint": JOINT, "follow_up": FOLLOW_UP}
 _STATISTICS = ("hr", "ci_low", "ci_high", "wald_p")
+_P_VALUES = ("wald_p", "log_rank_p")
 _CURVE_STATISTICS = ("median", "ci_low", "ci_high")
+
+BY_ARM = 4.0
+"""Weight of a row that compares the arms: there are few, and they are what a study is about."""
 
 Z = 1.959963984540054
 """Normal quantile of a two-sided 95% interval."""
@@ -37,14 +41,16 @@ Z = 1.959963984540054
 class System(NamedTuple):
     """Fits and target rows as arrays, in the form that kernels take.
 
-    Fits (s): `kind`, `outcome`, `member` (s, n), `signature` (s, n; how a patient enters the fit,
-    -1 if not at all), `columns` (s, k; regressors, -1 padded), `times` (s, t; of rates).
+    Fits (s): `kind`, `outcome`, `weight` (of the fit's rows in the search), `member` (s, n),
+    `signature` (s, n; how a patient enters the fit, -1 if not at all), `columns` (s, k;
+    regressors, -1 padded), `times` (s, t; of rates).
     Rows (r), sorted by fit: `first` (s + 1; where a fit's rows start), `slot` (which of a fit's
-    values), `low`, `high`, `unit`.
+    values), `low`, `high`, `unit`, `echo` (a p value beside a printed ratio of the same fit).
     """
 
     kind: Ints
     outcome: Ints
+    weight: Floats
     member: Bools
     signature: Ints
     columns: Ints
@@ -54,6 +60,7 @@ class System(NamedTuple):
     low: Floats
     high: Floats
     unit: Floats
+    echo: Bools
     matrix: Floats
     efron: bool
 
@@ -116,9 +123,12 @@ def compile_fits(
         else:
             within = row.spec.covariates.index(row.covariate) if row.covariate in keys else 0
             slots.append(4 * within + _STATISTICS.index(row.statistic))
+    by_arm = np.array([not s.subgroup and set(s.covariates) <= {"arm"} for s in specs])
+    with_ratio = {row.spec for row in rows if row.statistic == "hr"}
     system = System(
         np.array([_KINDS[spec.kind] for spec in specs]),
         np.array([outcomes.index(spec.outcome) for spec in specs]),
+        np.where(by_arm, BY_ARM, 1.0),
         member,
         _signatures(member, coded.matrix, regressors),
         _padded(regressors, -1).astype(np.int64),
@@ -128,11 +138,11 @@ def compile_fits(
         np.array([row.low for row in rows]),
         np.array([row.high for row in rows]),
         np.array([row.unit for row in rows]),
+        np.array([row.statistic in _P_VALUES and row.spec in with_ratio for row in rows]),
         np.ascontiguousarray(coded.matrix),
         convention.ties == "efron",
     )
-    by_arm = [not spec.subgroup and set(spec.covariates) <= {"arm"} for spec in specs]
-    return Compiled(system, tuple(row.id for row in rows), np.array(by_arm))
+    return Compiled(system, tuple(row.id for row in rows), by_arm)
 
 
 def _members(spec: Spec, cohort: Cohort, matched: Bools) -> Bools:
@@ -206,7 +216,9 @@ def _curve(time: Floats, flag: Ints, rate_times: Floats, out: Floats) -> float:
     out[1] = median - Z * se
     out[2] = median + Z * se
     for k in range(rate_times.size):
-        if not math.isnan(rate_times[k]):
+        # Beyond the last time, with survivors left, the rate is not estimable.
+        known = at.size > 0 and (rate_times[k] <= at[-1] or survival[-1] == 0.0)
+        if known and not math.isnan(rate_times[k]):
             row = np.searchsorted(at, rate_times[k], side="right") - 1
             out[3 + k] = 1.0 if row < 0 else survival[row]
     return median

@@ -10,7 +10,8 @@ so change the matching only near the patients concerned:
   its value, and so do another such pair the other way round. Both arms keep their counts, and both
   together keep the same patients, which is all that the likelihood equations see.
 
-The search starts with the first, rough kind and goes on with the quiet ones.
+The search makes these changes only. They leave the correlations between covariates as drawn, so
+that not every goal can be reached from every draw.
 """
 
 from __future__ import annotations
@@ -25,18 +26,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replica.greedy import match_rows
-from replica.logistic_kernel import linear_predictor, newton, probability
+from replica.logistic import fit_logistic
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 _CHUNK = 2000
-# Share of the evaluations spent on rough exchanges, and the temperatures at both ends of each part.
-_ROUGH = 0.05
-_ROUGH_HOT, _ROUGH_COLD = 2.0, 0.5
-_QUIET_HOT, _QUIET_COLD = 1.5, 0.15
-# Share of the quiet tries that renumber.
+_HOT, _COLD = 3.0, 0.15
+# Share of the tries that renumber.
 _RENUMBER = 0.3
 _NOBODY = np.full(4, -1, dtype=np.int64)
 
@@ -56,18 +54,25 @@ class Goal:
 
 
 class Candidate(NamedTuple):
-    """Covariates (n, p) as 0/1 with the score they give, changed in place; arms stay."""
+    """Covariates (n, p) as 0/1 with the score they give, changed in place; arms stay.
+
+    `pattern` codes each patient's covariates as the bits of a number.
+    """
 
     X: Floats
     score: Floats
     treated: Bools
+    pattern: Ints
 
 
 @njit(cache=True)
-def _fitted_score(candidate: Candidate, coef: Floats) -> tuple[Floats, bool]:
-    """Score by the analysis's own fit, started from `coef`, and whether there is one."""
-    fitted, _, status, _ = newton(candidate.X, candidate.treated, coef)
-    return probability(linear_predictor(candidate.X, fitted)), status == 0
+def _pattern(values: Floats) -> int:
+    """Covariates of a patient as the bits of a number."""
+    code = 0
+    for m in range(values.size):
+        if values[m] == 1.0:
+            code |= 1 << m
+    return code
 
 
 @njit(cache=True)
@@ -75,7 +80,7 @@ def _deviation(
     candidate: Candidate, wanted: Ints, pairs: int, width: float, inclusive: bool
 ) -> int:
     """Sum of absolute differences between the printed and the matched counts."""
-    X, score, treated = candidate
+    X, score, treated, _ = candidate
     partner = match_rows(score, treated, width, inclusive)
     gap = -wanted
     matched = 0
@@ -89,35 +94,14 @@ def _deviation(
 
 
 @njit(cache=True)
-def _draw_rough(candidate: Candidate, rng: np.random.Generator) -> tuple[Ints, int]:
-    """Two patients of an arm who differ in a covariate."""
-    X, _, treated = candidate
-    k = int(rng.integers(0, X.shape[1]))
-    who = _NOBODY.copy()
-    for _ in range(100):
-        i, j = int(rng.integers(0, X.shape[0])), int(rng.integers(0, X.shape[0]))
-        if treated[i] == treated[j] and X[i, k] != X[j, k]:
-            who[0], who[1] = i, j
-            break
-    return who, k
-
-
-@njit(cache=True)
 def _twin(candidate: Candidate, i: int, k: int, rng: np.random.Generator) -> int:
     """A patient of the other arm who differs from patient i in covariate k only, or -1."""
-    X, _, treated = candidate
-    n = X.shape[0]
+    n = candidate.pattern.size
+    wanted = candidate.pattern[i] ^ (1 << k)
     start = int(rng.integers(0, n))
     for step in range(n):
         j = (start + step) % n
-        if treated[j] == treated[i] or X[j, k] == X[i, k]:
-            continue
-        same = True
-        for m in range(X.shape[1]):
-            if m != k and X[j, m] != X[i, m]:
-                same = False
-                break
-        if same:
+        if candidate.pattern[j] == wanted and candidate.treated[j] != candidate.treated[i]:
             return int(j)
     return -1
 
@@ -125,7 +109,7 @@ def _twin(candidate: Candidate, i: int, k: int, rng: np.random.Generator) -> int
 @njit(cache=True)
 def _draw_crosswise(candidate: Candidate, rng: np.random.Generator) -> tuple[Ints, int]:
     """Two treated patients, with and without a covariate, each with a twin among the controls."""
-    X, _, treated = candidate
+    X, _, treated, _ = candidate
     n = X.shape[0]
     k = int(rng.integers(0, X.shape[1]))
     who = _NOBODY.copy()
@@ -153,8 +137,11 @@ def _draw_renumbering(candidate: Candidate, rng: np.random.Generator) -> tuple[I
 
 
 @njit(cache=True)
-def _exchange(candidate: Candidate, who: Ints, k: int, with_score: bool) -> None:
-    """Exchange covariate k (all if negative) between the first two, and between the last two."""
+def _exchange(candidate: Candidate, who: Ints, k: int) -> None:
+    """Exchange covariate k (all if negative) between the first two, and between the last two.
+
+    Patients who differ in nothing else exchange their scores with it.
+    """
     for side in range(2):
         i, j = who[2 * side], who[2 * side + 1]
         if i < 0:
@@ -162,10 +149,8 @@ def _exchange(candidate: Candidate, who: Ints, k: int, with_score: bool) -> None
         for m in range(candidate.X.shape[1]):
             if k in (m, -1):
                 candidate.X[i, m], candidate.X[j, m] = candidate.X[j, m], candidate.X[i, m]
-        if with_score:
-            score = candidate.score[i]
-            candidate.score[i] = candidate.score[j]
-            candidate.score[j] = score
+        candidate.pattern[i], candidate.pattern[j] = candidate.pattern[j], candidate.pattern[i]
+        candidate.score[i], candidate.score[j] = candidate.score[j], candidate.score[i]
 
 
 @njit(cache=True)
@@ -175,38 +160,27 @@ def _try(
     pairs: int,
     width: float,
     inclusive: bool,
-    rough: bool,
     temperatures: Floats,
     rng: np.random.Generator,
 ) -> int:
     """Try one change for each temperature; return the deviation at the end."""
-    zero = np.zeros(candidate.X.shape[1] + 1)
     now = _deviation(candidate, wanted, pairs, width, inclusive)
     for temperature in temperatures:
         if now == 0:
             break
-        if rough:
-            who, k = _draw_rough(candidate, rng)
-        elif rng.random() < _RENUMBER:
+        if rng.random() < _RENUMBER:
             who, k = _draw_renumbering(candidate, rng)
         else:
             who, k = _draw_crosswise(candidate, rng)
         if who[0] < 0:
             continue
-        before = candidate.score.copy() if rough else candidate.score
-        _exchange(candidate, who, k, not rough)
-        possible = True
-        if rough:
-            score, possible = _fitted_score(candidate, zero)
-            candidate.score[:] = score
+        _exchange(candidate, who, k)
         trial = _deviation(candidate, wanted, pairs, width, inclusive)
         worse = trial - now
-        if possible and (worse <= 0 or rng.random() < math.exp(-worse / temperature)):
+        if worse <= 0 or rng.random() < math.exp(-worse / temperature):
             now = trial
         else:
-            _exchange(candidate, who, k, not rough)
-            if rough:
-                candidate.score[:] = before
+            _exchange(candidate, who, k)
     return now
 
 
@@ -239,30 +213,25 @@ def search_covariates(
     tuple
         The covariates found, and their deviation: 0 when every count is as printed.
     """
-    candidate = Candidate(X.copy(), np.zeros(len(X)), treated)
+    pattern = np.array([_pattern(row) for row in X], dtype=np.int64)
+    candidate = Candidate(X.copy(), np.zeros(len(X)), treated, pattern)
     arguments = (goal.wanted, goal.pairs, goal.width, goal.inclusive)
 
     def refit() -> int:
-        candidate.score[:] = _fitted_score(candidate, np.zeros(X.shape[1] + 1))[0]
+        candidate.score[:] = fit_logistic(candidate.X, treated).probability(candidate.X)
         return int(_deviation(candidate, *arguments))
 
     best, best_X = refit(), X.copy()
-    rough_end = int(evaluations * _ROUGH)
-    temperatures = np.concatenate(
-        [
-            np.geomspace(_ROUGH_HOT, _ROUGH_COLD, max(rough_end, 1)),
-            np.geomspace(_QUIET_HOT, _QUIET_COLD, max(evaluations - rough_end, 1)),
-        ]
-    )
-    for start in range(0, evaluations, _CHUNK):
+    temperatures = np.geomspace(_HOT, _COLD, max(evaluations, 1))
+    for done in range(0, evaluations, _CHUNK):
         if best == 0:
             break
-        rough = start < rough_end
-        current = int(_try(candidate, *arguments, rough, temperatures[start : start + _CHUNK], rng))
+        chunk = temperatures[done : done + _CHUNK]
+        current = int(_try(candidate, *arguments, chunk, rng))
         if current < best or current == 0:
             # What counts is what the analysis finds, which fits the changed table from zero.
             current = refit()
             if current < best:
                 best, best_X = current, candidate.X.copy()
-        progress(min(start + _CHUNK, evaluations), best)
+        progress(done + chunk.size, best)
     return best_X, best

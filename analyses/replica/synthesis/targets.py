@@ -15,6 +15,8 @@ from replica.published import PublishedValue
 
 Kind = Literal["curve", "comparison", "joint", "follow_up"]
 
+_RATIO = frozenset({"hr", "ci_low", "ci_high", "p"})
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -125,11 +127,11 @@ def _survival_targets(study: Study, rows: Sequence[PublishedValue]) -> Iterable[
 def _joint_covariates(
     study: Study, rows: Sequence[PublishedValue]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Covariates printed with a multivariable ratio, in protocol order, by outcome and arm."""
+    """Covariates printed with a multivariable result, in protocol order, by outcome and arm."""
     printed = {
         (row.outcome, row.arm, row.item)
         for row in rows
-        if row.model == "multivariable" and row.statistic == "hr"
+        if row.model == "multivariable" and row.statistic in _RATIO and row.value.kind != "text"
     }
     return {
         (outcome, arm): tuple(
@@ -153,7 +155,7 @@ def _spec(
     if row.item == "survival" and row.statistic in {"median", "ci_low", "ci_high", "rate"}:
         return Spec("curve", *place)
     spec: Spec | None = None
-    if row.statistic in {"hr", "ci_low", "ci_high", "p"} and row.outcome:
+    if row.statistic in _RATIO and row.outcome:
         if row.item == "treatment" and row.model == "crude":
             spec = Spec("comparison", row.outcome, "all", row.stage, row.subgroup, ("arm",))
         elif row.item in covariates and row.model in {"crude", "univariable"}:

@@ -99,7 +99,8 @@ def _stratified(anchors: tuple[Floats, Floats], n: int, rng: np.random.Generator
     drawn = np.interp(wanted, hazards, times)
     late = wanted > hazards[-1]
     slope = (hazards[-1] - hazards[-2]) / (times[-1] - times[-2])
-    drawn[late] = times[-1] + (wanted[late] - hazards[-1]) / slope
+    # Behind a flat last interval nothing happens any more: follow-up will end these times.
+    drawn[late] = times[-1] + (wanted[late] - hazards[-1]) / slope if slope > 0 else np.inf
     return np.sort(drawn)
 
 
@@ -112,20 +113,18 @@ def _ordered(duration: Floats, study: Study, rng: np.random.Generator) -> Floats
         late = keys.index(outcome.no_later_than)
         # A patient whose times are out of order exchanges the later one with a random patient, if
         # that puts both in order: each exchange mends at least one and spoils none. When nobody can
-        # help, the earlier times of all who are still out of order give way.
-        while True:
-            wrong = np.flatnonzero(duration[early] > duration[late])
-            if wrong.size == 0:
-                break
-            i = int(wrong[0])
+        # help, the patient's own earlier time gives way.
+        for i in np.flatnonzero(duration[early] > duration[late]).tolist():
+            if duration[early, i] <= duration[late, i]:
+                continue
             able = np.flatnonzero(
                 (duration[late] >= duration[early, i]) & (duration[late, i] >= duration[early])
             )
-            if able.size == 0:
-                duration[early] = np.minimum(duration[early], duration[late])
-                break
-            j = int(rng.choice(able))
-            duration[late, [i, j]] = duration[late, [j, i]]
+            if able.size:
+                j = int(rng.choice(able))
+                duration[late, [i, j]] = duration[late, [j, i]]
+            else:
+                duration[early, i] = duration[late, i]
     return duration
 
 

@@ -1,0 +1,99 @@
+"""How treated and control patients are to be paired, as a description that checks itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from replica.errors import ProtocolError, one_of
+from replica.vocabulary import (
+    CALIPER_SCALES,
+    DISCARDS,
+    DRAWS,
+    METHODS,
+    ORDERS,
+    CaliperScale,
+    Discard,
+    Draw,
+    Method,
+    Order,
+)
+
+
+@dataclass(frozen=True)
+class MatchingPlan:
+    """How treated and control patients were paired on the propensity score.
+
+    `replace` lets a control serve in several sets. `draw` is `nearest`, `random` (any free control
+    within the calipers) or `exact_then_random` (at random among the free controls of the very same
+    score, and if there is none among all within the calipers). `discard` leaves out, before
+    matching, patients whose score lies outside the range of the other arm's, and `reestimate` then
+    fits the score again to those kept. `covariate_calipers` are measures with the largest
+    difference allowed, in their own units. `method` `optimal` makes as many pairs as can be made,
+    at the least total distance; it has no `order`. `assumed` names the settings that the paper does
+    not state.
+    """
+
+    covariates: tuple[str, ...]
+    caliper: float | None
+    caliper_scale: CaliperScale
+    ratio: int = 1
+    order: Order = "data"
+    exact: tuple[str, ...] = ()
+    caliper_inclusive: bool = True
+    assumed: tuple[str, ...] = ()
+    replace: bool = False
+    draw: Draw = "nearest"
+    discard: Discard = "none"
+    reestimate: bool = False
+    covariate_calipers: tuple[tuple[str, float], ...] = ()
+    method: Method = "nearest"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings and settings that contradict each other."""
+        if self.caliper is not None and not self.caliper > 0:
+            raise ProtocolError(f"caliper: found {self.caliper}; it must be above 0, or None.")
+        for name, found, allowed in (
+            ("caliper_scale", self.caliper_scale, CALIPER_SCALES),
+            ("order", self.order, ORDERS),
+            ("draw", self.draw, DRAWS),
+            ("discard", self.discard, DISCARDS),
+            ("method", self.method, METHODS),
+        ):
+            if found not in allowed:
+                raise ProtocolError(f"{name}: {one_of(found, allowed)}")
+        if self.ratio < 1:
+            raise ProtocolError(f"ratio: found {self.ratio}; at least 1 control per treated.")
+        if not self.covariates:
+            raise ProtocolError("covariates: the propensity model needs at least one.")
+        self._check_covariate_calipers()
+        self._check_together()
+
+    def _check_covariate_calipers(self) -> None:
+        keys = [key for key, _ in self.covariate_calipers]
+        if len(set(keys)) < len(keys):
+            raise ProtocolError(f"covariate_calipers: found {keys}; name each measure only once.")
+        for key, width in self.covariate_calipers:
+            if not width > 0:
+                raise ProtocolError(
+                    f"covariate_calipers: found {width} for {key}; it must be above 0, in the unit "
+                    "of the measure. Name a covariate in `exact` to match it exactly."
+                )
+
+    def _check_together(self) -> None:
+        if self.draw != "nearest" and self.order == "closest":
+            raise ProtocolError(
+                f"draw: found {self.draw!r} with the order 'closest', which goes by the nearest "
+                "control. Choose another order, or draw 'nearest'."
+            )
+        if self.reestimate and self.discard == "none":
+            raise ProtocolError(
+                "reestimate: found True with discard 'none'; there is nobody to leave out. Choose "
+                "whom to discard: 'treated', 'control' or 'both'."
+            )
+        asked = (self.ratio, self.replace, self.draw)
+        if self.method == "optimal" and asked != (1, False, "nearest"):
+            raise ProtocolError(
+                f"method: found 'optimal' with ratio {self.ratio}, replace {self.replace} and draw "
+                f"{self.draw!r}; optimal matching makes pairs, 1:1 and without replacement, of "
+                "least distance. Choose these, or method 'nearest'."
+            )
