@@ -182,14 +182,25 @@ def digits(found: Findings) -> pd.DataFrame:
     return table.astype(dict.fromkeys(PROGRAMS, "Int64"))
 
 
-def digits_table(found: Findings) -> pd.DataFrame:
-    """Lay the digits out for reading: headings, a dash where there is no estimate, note letters."""
+def digits_table(found: Findings, *headings: str) -> pd.DataFrame:
+    """Lay the digits out for reading: headings, a dash where there is no estimate, note letters.
+
+    Parameters
+    ----------
+    headings
+        Of the parts of `LINES` to show; all if none is named.
+    """
     counted = digits(found).set_index("key")
     letters = dict(zip(notes(), "abcdefghij", strict=False))
     rows = []
+    wanted = True
     for key, (estimate, data) in LINES.items():
         if not data:
-            rows.append([key, "", "", *("" for _ in PROGRAMS)])
+            wanted = not headings or key in headings
+            if wanted:
+                rows.append([key, "", "", *("" for _ in PROGRAMS)])
+            continue
+        if not wanted:
             continue
         row = counted.loc[key]
         cells: list[str] = []

@@ -74,6 +74,13 @@ def test_the_table_reads_well(found):
     assert used == set("abcdefghij"[: len(notes())])
 
 
+def test_parts_of_the_table_can_be_shown_apart(found):
+    """The parts, one after another, are the whole."""
+    headings = [key for key, (_, data) in LINES.items() if not data]
+    parts = [digits_table(found, heading) for heading in headings]
+    assert pd.concat(parts, ignore_index=True).equals(digits_table(found))
+
+
 def test_known_disagreements_are_still_there(found):
     """A disagreement that another program has mended is no longer to be shown."""
     shown = disagreements(found)

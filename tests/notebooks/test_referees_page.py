@@ -16,7 +16,7 @@ def test_the_page_runs_without_r(tmp_path, monkeypatch):
     execute(repository / "book" / "referees.ipynb", made, {}, cwd=repository / "analyses")
     cells = json.loads(made.read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert [output["output_type"] for output in outputs] == ["execute_result"] * 5
+    assert [output["output_type"] for output in outputs] == ["execute_result"] * 6
     shown = "".join(
         "".join(output["data"].get("text/html", output["data"].get("text/markdown", "")))
         for output in outputs

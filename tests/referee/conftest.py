@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from here import MODELS
+from our_analyses import MODELS
 from r_session import Answers, ask_r
 from random_patients import make_patients, make_tables
 from tally import Judge, Tally

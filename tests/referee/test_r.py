@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from here import ANALYSES, counts_tested
+from our_analyses import ANALYSES, counts_tested
 from r_session import known_answers, what_is_missing
 
 from replica.errors import EstimationError
