@@ -85,6 +85,32 @@ def log_rank_counts(
     return observed, expected, covariance
 
 
+def stratified_counts(
+    times: Floats, events: Integers, code: Integers, k: int, strata: ArrayLike | None
+) -> tuple[Floats, Floats, Floats]:
+    """Observed and expected events of `k` groups and their covariance, summed over strata.
+
+    Parameters
+    ----------
+    times, events, code
+        Checked durations, event flags and group codes 0 to `k` - 1, shape (n,), in any order.
+    strata
+        Labels of strata, shape (n,), or None for one stratum.
+    """
+    blocks = np.zeros(times.size, np.int64)
+    if strata is not None:
+        blocks, _ = label_codes(strata, times.size, "strata")
+    observed, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
+    for block in range(int(blocks.max()) + 1):
+        rows = np.flatnonzero(blocks == block)
+        rows = rows[np.argsort(times[rows], kind="stable")]
+        part = log_rank_counts(times[rows], events[rows], code[rows], k)
+        observed, expected, covariance = (
+            total + more for total, more in zip((observed, expected, covariance), part, strict=True)
+        )
+    return observed, expected, covariance
+
+
 def log_rank(
     duration: ArrayLike,
     event: ArrayLike,
@@ -114,22 +140,12 @@ def log_rank(
     """
     times, events = check_times(duration, event)
     code, labels = label_codes(group, times.size, "group")
-    blocks = np.zeros(times.size, np.int64)
-    if strata is not None:
-        blocks, _ = label_codes(strata, times.size, "strata")
     if len(labels) < 2:
         raise EstimationError(f"log-rank test: found the group {labels}; at least 2 are needed.")
     if not events.any():
         raise EstimationError("log-rank test: found no event; there is nothing to compare.")
     k = len(labels)
-    observed, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
-    for block in range(int(blocks.max()) + 1):
-        rows = np.flatnonzero(blocks == block)
-        rows = rows[np.argsort(times[rows], kind="stable")]
-        part = log_rank_counts(times[rows], events[rows], code[rows], k)
-        observed, expected, covariance = (
-            total + more for total, more in zip((observed, expected, covariance), part, strict=True)
-        )
+    observed, expected, covariance = stratified_counts(times, events, code, k, strata)
     used = np.flatnonzero(expected > 0)[1:]
     df = used.size
     difference, within = (observed - expected)[used], covariance[np.ix_(used, used)]

@@ -12,8 +12,8 @@ from scipy.special import ndtr
 
 from replica.cohort import Cohort
 from replica.errors import DataError, EstimationError, ParameterError
-from replica.log_rank import log_rank_counts
-from replica.risk_sets import check_times, cohort_times, group_labels, label_codes
+from replica.log_rank import stratified_counts
+from replica.risk_sets import check_times, cohort_times, group_labels
 
 
 @dataclass(frozen=True)
@@ -89,18 +89,8 @@ def log_rank_trend(
             f"not in the order ({', '.join(map(str, order))}); every patient needs one of these."
         )
     code = np.array([places[label] for label in labels], dtype=np.int64)
-    blocks = np.zeros(times.size, np.int64)
-    if strata is not None:
-        blocks, _ = label_codes(strata, times.size, "strata")
     k = len(order)
-    observed, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
-    for block in range(int(blocks.max()) + 1):
-        rows = np.flatnonzero(blocks == block)
-        rows = rows[np.argsort(times[rows], kind="stable")]
-        part = log_rank_counts(times[rows], events[rows], code[rows], k)
-        observed, expected, covariance = (
-            total + more for total, more in zip((observed, expected, covariance), part, strict=True)
-        )
+    observed, expected, covariance = stratified_counts(times, events, code, k, strata)
     # centred, so that a shift of all scores does not cost digits
     centred = weights - weights.mean()
     variance = float(centred @ covariance @ centred)
