@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from replica.arrays import plain_numbers
 from replica.convention import SurvivalInterval
 from replica.errors import DataError, ParameterError, one_of
-from replica.product_limit import band
+from replica.product_limit import band, one_curve, read_at
 from replica.risk_sets import Floats, Integers, check_times, risk_table
 
 IncidenceVariance = Literal["aalen", "greenwood"]
+
+# A code beyond it is a code for something else, such as a missing value.
+_MOST_CAUSES = 1_000_000
 
 INCIDENCE_COLUMNS = (
     "cause",
@@ -55,18 +59,18 @@ def check_causes(duration: ArrayLike, cause: ArrayLike) -> tuple[Floats, Integer
     DataError
         If a duration is refused, or a cause is missing, negative or not a whole number.
     """
-    codes = pd.to_numeric(pd.Series(np.asarray(cause).ravel()), errors="coerce")
-    numbers = codes.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = ~np.isfinite(numbers) | (numbers < 0) | (numbers % 1 != 0)
+    found = plain_numbers(cause, "causes").ravel()
+    with np.errstate(invalid="ignore"):
+        bad = ~((found >= 0) & (found < _MOST_CAUSES) & (found % 1 == 0))
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"causes: found {int(bad.sum())} that are missing, negative or not whole numbers "
-            f"(first: {numbers[first]} in row {first}); allowed: 0 censored, 1, 2, ... for the "
-            "cause of the first event. Recode the column."
+            f"below {_MOST_CAUSES} (first: {found[first]} in row {first}); allowed: 0 censored, "
+            "1, 2, ... for the cause of the first event. Recode the column."
         )
-    times, _ = check_times(duration, (numbers > 0).astype(np.int64))
-    return times, numbers.astype(np.int64)
+    times, _ = check_times(duration, (found > 0).astype(np.int64))
+    return times, found.astype(np.int64)
 
 
 def check_cause(of: int, causes: Integers) -> None:
@@ -134,8 +138,12 @@ def aalen_johansen(
     keys = np.unique(codes[codes > 0]).tolist() if causes is None else list(causes)
     if not keys:
         raise DataError("causes: found no event; name the causes whose incidence of 0 is meant.")
-    if len(set(keys)) < len(keys) or min(keys) < 1:
-        raise ParameterError(f"causes: found {keys}; allowed: whole numbers from 1, each once.")
+    whole = all(isinstance(key, int | np.integer) for key in keys)
+    if not whole or len(set(keys)) < len(keys) or min(keys) < 1:
+        raise ParameterError(
+            f"causes: found {keys}; allowed: whole numbers from 1, each once. Name codes of the "
+            "column of causes."
+        )
     order = np.lexsort((codes, times))
     times, codes = times[order], codes[order]
     time, at_risk, events, _ = risk_table(times, (codes > 0).astype(np.int64))
@@ -234,14 +242,8 @@ def incidence_at(curve: pd.DataFrame, time: float, *, cause: int = 1) -> Inciden
     ParameterError
         If the time is negative, the cause is unknown or the curve holds several groups.
     """
-    groups = set(curve["group"]) if "group" in curve.columns else {"all"}
-    if len(groups) != 1:
-        raise ParameterError(
-            f"curve: found {len(groups)} groups; give the rows of one group, such as "
-            "curve[curve['group'] == 'treated']."
-        )
-    if not time >= 0:
-        raise ParameterError(f"time: found {time}; a number from 0 is needed.")
+    curve = one_curve(curve, INCIDENCE_COLUMNS)
+    time = read_at(time)
     check_cause(cause, curve["cause"].to_numpy(dtype=np.int64))
     rows = curve[curve["cause"] == cause]
     last = rows.iloc[int(np.searchsorted(rows["time"].to_numpy(), time, side="right")) - 1]

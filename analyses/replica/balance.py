@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from replica.arrays import numbers
 from replica.cohort import Cohort
 from replica.convention import SmdDenominator
 from replica.errors import EstimationError, ParameterError, one_of
@@ -113,7 +114,7 @@ def smd(
 
 
 def _values(values: ArrayLike) -> Floats:
-    checked = np.asarray(values, dtype=np.float64)
+    checked = numbers(values, "values", ParameterError)
     if checked.ndim != 1 or checked.size == 0 or not np.isfinite(checked).all():
         raise ParameterError(
             f"found {checked.size} values of which {int((~np.isfinite(checked)).sum())} missing or "

@@ -10,9 +10,10 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
+from replica.arrays import limits, numbers, whole_number
 from replica.cohort import Cohort
-from replica.errors import MatchingError, ParameterError, ProtocolError, one_of
-from replica.matched import control_weights, set_summary
+from replica.errors import DataError, MatchingError, ParameterError, ProtocolError, one_of
+from replica.matched import control_weights, exact_strata, set_summary
 from replica.optimal import edges_of
 from replica.reach import Units, units_of
 
@@ -45,15 +46,19 @@ class CaseControlPlan:
         """Refuse impossible settings."""
         if self.order not in get_args(CaseOrder):
             raise ProtocolError(f"order: {one_of(self.order, get_args(CaseOrder))}")
-        if self.ratio < 1:
-            raise ProtocolError(f"ratio: found {self.ratio}; at least 1 control per case.")
-        keys = [key for key, _ in self.within]
+        whole_number(self.ratio, "ratio", " control per case", ProtocolError)
+        found = limits(self.within, "within", ProtocolError)
+        keys = list(found)
+        if not isinstance(self.exact, tuple | list):
+            raise ProtocolError(
+                f"exact: found {self.exact!r}; allowed: names in a tuple. Write ({self.exact!r},)."
+            )
         if not keys or len({*keys, *self.exact}) < len(keys) + len(self.exact):
             raise ProtocolError(
                 f"within, exact: found {keys} and {list(self.exact)}; name at least one measure "
                 "under `within`, and nothing twice."
             )
-        for key, width in self.within:
+        for key, width in found.items():
             if not 0 <= width < np.inf:
                 raise ProtocolError(
                     f"within: found {width} for {key}; needed: a finite difference of 0 or more."
@@ -179,8 +184,8 @@ def match_case_control(cohort: Cohort, plan: CaseControlPlan) -> CaseControl:
     Individual matching of case-control studies: Breslow and Day, Statistical Methods in Cancer
     Research I, 1980, chapters 1 and 7. How hard a case is to match is counted once, at the start.
     """
-    patients = cohort.patients.sort_values("patient_id", kind="stable", ignore_index=True)
-    before = Cohort(cohort.study, patients, cohort.source, cohort.attrition)
+    before = cohort.by_id()
+    patients = before.patients
     values = np.column_stack([_numbers(before, key) for key, _ in plan.within])
     units = units_of(
         values[:, 0],
@@ -198,7 +203,7 @@ def match_case_control(cohort: Cohort, plan: CaseControlPlan) -> CaseControl:
     visit = (
         np.argsort(eligible, kind="stable") if plan.order == "hardest" else np.arange(len(cases))
     )
-    taken = _serve(begins, controls, distance, visit, plan.ratio, plan.replace, len(patients))
+    taken = _serve(begins, controls, distance, visit, plan.ratio, bool(plan.replace), len(patients))
     if not taken.size:
         limits = ", ".join(f"{key} within {width:g}" for key, width in plan.within)
         raise MatchingError(
@@ -220,13 +225,22 @@ def _numbers(cohort: Cohort, key: str) -> Floats:
     dates = [] if calendar is None else [calendar.start_column]
     if key not in (*known, *dates):
         raise ParameterError(f"within: {one_of(key, (*known, *dates))}")
-    column = cohort.patients[key]
+    column = cohort.column(key)
     if column.isna().any():
         raise ParameterError(
-            f"within: {key} is missing for {int(column.isna().sum())} patients; everybody needs it."
+            f"within: {key} is missing for {int(column.isna().sum())} patients; everybody needs "
+            "it. Complete or exclude them first."
         )
-    numbers = pd.to_datetime(column).dt.year if key in dates else column
-    return np.asarray(numbers, dtype=np.float64)
+    if key not in dates:
+        return numbers(column, key)
+    days = pd.to_datetime(column, format="ISO8601", errors="coerce")
+    if days.isna().any():
+        raise DataError(
+            f"within: found {int(days.isna().sum())} values of {key} that are no dates (first: "
+            f"{column[days.isna()].iloc[0]!r}); allowed: days written year-month-day. Correct "
+            "them, or load the file with replica.supplied.load_cohort."
+        )
+    return np.asarray(days.dt.year, dtype=np.float64)
 
 
 def _strata(cohort: Cohort, keys: tuple[str, ...]) -> Ints:
@@ -234,9 +248,7 @@ def _strata(cohort: Cohort, keys: tuple[str, ...]) -> Ints:
     for key in keys:
         if key not in known:
             raise ParameterError(f"exact: {one_of(key, known)}")
-    if not keys:
-        return np.zeros(len(cohort), dtype=np.int64)
-    return np.asarray(cohort.patients.groupby(list(keys), dropna=False).ngroup(), dtype=np.int64)
+    return exact_strata(cohort, keys)
 
 
 def _eligible(

@@ -22,10 +22,10 @@ from replica.aalen_johansen import (
     check_causes,
     incidence_at,
 )
-from replica.cohort import Cohort, design
+from replica.cohort import Cohort, check_names, design
 from replica.convention import SurvivalInterval
 from replica.cox import CoxFit, fit_cox
-from replica.errors import DataError, EstimationError, ParameterError, one_of
+from replica.errors import DataError, EstimationError
 from replica.gray import GrayTest, gray
 from replica.protocol import Ties
 from replica.risk_sets import Floats, Integers, cohort_times, group_labels
@@ -65,12 +65,9 @@ def cohort_causes(cohort: Cohort, outcome: str, cause: str) -> tuple[Floats, Int
     DataError
         If a time or cause is refused, or a patient with the outcome's event has cause 0.
     """
-    if cause not in cohort.patients.columns:
-        raise ParameterError(f"unknown column of causes, {one_of(cause, cohort.patients.columns)}")
+    codes = cohort.column(cause)
     _, event = cohort_times(cohort, outcome)
-    times, causes = check_causes(
-        cohort.patients[cohort.study.outcome(outcome).duration], cohort.patients[cause]
-    )
+    times, causes = check_causes(cohort.column(cohort.study.outcome(outcome).duration), codes)
     contradicted = int(np.count_nonzero((event == 1) & (causes == 0)))
     if contradicted:
         raise DataError(
@@ -190,6 +187,7 @@ def cause_specific_cox(
     Prentice et al. (1978).
     """
     extra = [column for column in (cluster, strata) if column is not None]
+    check_names(covariates)
     times, causes, complete = _complete(cohort, outcome, cause, [*covariates, *extra])
     check_cause(of, causes)
     used = cohort.where(complete)
@@ -226,6 +224,7 @@ def fine_gray(
     ParameterError, DataError, EstimationError
         As `cohort_causes` and `replica.subdistribution.fit_fine_gray`.
     """
+    check_names(covariates)
     times, causes, complete = _complete(cohort, outcome, cause, covariates)
     coded = design(cohort.where(complete), covariates)
     fit = fit_fine_gray(coded.matrix, times, causes, names=coded.names, of=of)
@@ -238,8 +237,7 @@ def _complete(
     """Return times and causes of the patients whose columns are all known, and who they are."""
     times, causes = cohort_causes(cohort, outcome, cause)
     for name in columns:
-        if name not in cohort.patients.columns:
-            raise ParameterError(f"unknown column, {one_of(name, cohort.patients.columns)}")
+        cohort.column(name)
     known = cohort.patients[list(columns)].notna().all(axis=1).to_numpy(dtype=np.bool_)
     if not known.any():
         raise EstimationError(

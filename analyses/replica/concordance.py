@@ -9,10 +9,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike
 
+from replica.arrays import numbers
 from replica.errors import DataError, EstimationError
 from replica.risk_sets import Floats, Integers, check_times, label_codes
 
 __all__ = ["Concordance", "concordance"]
+
+
+# The product of two larger weights may be no number.
+_LARGEST_WEIGHT = 1e140
 
 
 @dataclass(frozen=True)
@@ -150,13 +155,20 @@ def concordance(
     """
     times, events = check_times(duration, event)
     n = times.size
-    risk = np.asarray(log_hazard, dtype=np.float64)
-    weight = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    risk = numbers(log_hazard, "log_hazard")
+    weight = np.ones(n) if weights is None else numbers(weights, "weights")
     for what, values in (("log_hazard", risk), ("weights", weight)):
         if values.shape != (n,) or not np.isfinite(values).all():
-            raise DataError(f"{what}: found the shape {values.shape}; needed: {n} finite numbers.")
-    if not (weight > 0).all():
-        raise DataError("weights: found some not above 0; exclude patients of weight 0 first.")
+            raise DataError(
+                f"{what}: found the shape {values.shape} with "
+                f"{int((~np.isfinite(values)).sum())} missing or infinite; needed: {n} finite "
+                "numbers. Exclude those patients first."
+            )
+    if not ((weight > 0) & (weight < _LARGEST_WEIGHT)).all():
+        raise DataError(
+            f"weights: found {weight.min():g} to {weight.max():g}; allowed: above 0 and below "
+            f"{_LARGEST_WEIGHT:g}. Exclude patients of weight 0 first."
+        )
     zeros = np.zeros(n, dtype=np.int64)
     stratum = zeros if strata is None else label_codes(strata, n, "strata")[0]
     group = np.arange(n) if cluster is None else label_codes(cluster, n, "cluster")[0]

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from replica.arrays import numbers
 from replica.convention import Convention
 from replica.errors import EstimationError
 
@@ -22,6 +23,8 @@ FISHER = "Fisher's exact test"
 
 # Beyond this many partial tables the enumeration stops being a matter of seconds.
 _ENUMERATION_LIMIT = 1_000_000
+# Beyond it products of margins leave the range of whole numbers.
+_LARGEST_COUNT = 1e9
 
 
 @dataclass(frozen=True)
@@ -196,13 +199,18 @@ def odds_ratio(a: int, b: int, c: int, d: int) -> Ratio:
 
 
 def _counts(table: ArrayLike | pd.DataFrame, *, drop_empty: bool = False) -> NDArray[np.int64]:
-    values = np.asarray(table, dtype=np.float64)
+    values = numbers(table, "contingency table", EstimationError)
     if values.ndim != 2:
-        raise EstimationError(f"contingency table: found {values.ndim} dimensions; allowed: 2.")
-    if not (np.isfinite(values).all() and (values >= 0).all() and (values % 1 == 0).all()):
         raise EstimationError(
-            "contingency table: found a cell that is not a count; allowed: whole numbers from 0. "
-            "Pass numbers of patients, not percentages."
+            f"contingency table: found {values.ndim} dimensions; allowed: 2. Pass a list of rows."
+        )
+    with np.errstate(invalid="ignore"):
+        bad = ~((values >= 0) & (values <= _LARGEST_COUNT) & (values % 1 == 0))
+    if bad.any():
+        raise EstimationError(
+            f"contingency table: found a cell that is not a count ({values[bad][0]:g}); allowed: "
+            f"whole numbers from 0 to {_LARGEST_COUNT:g}. Pass numbers of patients, not "
+            "percentages."
         )
     counts = values.astype(np.int64)
     if drop_empty:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from replica.errors import ParameterError, one_of
-from replica.protocol import CaliperScale, Order, Ties
+from replica.protocol import CaliperScale, Draw, Order, Ties
 
 MedianInterval = Literal["plain", "log", "log-log", "spss"]
 SurvivalInterval = Literal["plain", "log", "log-log"]
@@ -21,9 +21,10 @@ SmdDenominator = Literal["treated", "control", "pooled"]
 class Convention:
     """One program's choices, each with the source that states it.
 
-    `fisher_below`: Fisher's exact test replaces Pearson's when an expected count is below this
-    number. `smd_denominator`: whose standard deviation, before matching, divides a difference of
-    means. `assumed` names the choices that no source states.
+    `draw`: how a control is chosen among those free within the caliper. `fisher_below`: Fisher's
+    exact test replaces Pearson's when an expected count is below this number. `smd_denominator`:
+    whose standard deviation, before matching, divides a difference of means. `assumed` names the
+    choices that no source states.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Convention:
     caliper_scale: CaliperScale
     caliper_inclusive: bool
     order: Order
+    draw: Draw
     ties: Ties
     median_interval: MedianInterval
     survival_interval: SurvivalInterval
@@ -40,6 +42,15 @@ class Convention:
     assumed: tuple[str, ...]
     sources: tuple[tuple[str, str], ...]
 
+    @property
+    def chi_square_rule(self) -> str:
+        """The test of a table of counts, in words."""
+        name = "Yates in 2 x 2 tables" if self.continuity_correction else "Pearson"
+        exact = (
+            f", Fisher if fewer than {self.fisher_below:g} expected" if self.fisher_below else ""
+        )
+        return f"{name}{exact}"
+
 
 SPSS = Convention(
     key="spss",
@@ -47,21 +58,28 @@ SPSS = Convention(
     caliper_scale="probability",
     caliper_inclusive=True,
     order="data",
+    draw="exact_then_random",
     ties="breslow",
     median_interval="spss",
     survival_interval="plain",
     continuity_correction=False,
     fisher_below=5.0,
     smd_denominator="pooled",
-    assumed=("order", "survival_interval", "smd_denominator"),
+    assumed=("survival_interval", "smd_denominator"),
     sources=(
         (
             "caliper_scale",
             "the FUZZY extension behind SPSS's matching dialog takes a raw tolerance on the "
-            "0-1 score, without shuffling unless asked; before its version 2.0.0 of 2023 it drew "
-            "an eligible control at random, where this profile takes the nearest",
+            "0-1 score",
         ),
         ("caliper_inclusive", "FUZZY accepts a control at exactly the tolerance"),
+        ("order", "FUZZY takes the treated in the order of the file, unless asked to shuffle"),
+        (
+            "draw",
+            "before its version 2.0.0 of 2023 FUZZY drew a control at random, by default among "
+            "those of the very same score first and then among all within the tolerance; since "
+            "then it can take the nearest",
+        ),
         ("ties", "COXREG maximises Breslow's partial likelihood"),
         (
             "median_interval",
@@ -86,6 +104,7 @@ TRINETX = Convention(
     caliper_scale="sd_probability_pooled",
     caliper_inclusive=True,
     order="random",
+    draw="nearest",
     ties="efron",
     median_interval="log",
     survival_interval="log",
@@ -108,6 +127,7 @@ TRINETX = Convention(
             "TriNetX documents greedy nearest neighbour, 1:1, without replacement, caliper 0.10 "
             "pooled standard deviations, cohorts shuffled first",
         ),
+        ("draw", "TriNetX documents greedy nearest neighbour"),
     ),
 )
 
@@ -117,6 +137,7 @@ R_MATCHIT_SURVIVAL = Convention(
     caliper_scale="sd_probability",
     caliper_inclusive=True,
     order="largest",
+    draw="nearest",
     ties="efron",
     median_interval="log",
     survival_interval="log",
@@ -127,6 +148,7 @@ R_MATCHIT_SURVIVAL = Convention(
     sources=(
         ("caliper_scale", "MatchIt: std.caliper = TRUE, SD over all units"),
         ("order", "MatchIt: m.order = 'largest' for propensity scores"),
+        ("draw", "MatchIt: method = 'nearest'"),
         ("ties", "coxph: ties = 'efron'"),
         ("median_interval", "survfit: conf.type = 'log', Brookmeyer-Crowley"),
         ("survival_interval", "survfit: conf.type = 'log'"),

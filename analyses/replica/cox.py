@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from replica.cohort import Cohort, Design, design
+from replica.cohort import Cohort, Design, check_names, design
 from replica.counting_process import interval_likelihood, interval_residuals
 from replica.cox_fit import COX_TIES, CoxFit, CoxTies, refuse_failure
-from replica.cox_rows import CoxRows, cox_rows
+from replica.cox_rows import CoxRows, check_patients, cox_rows
 from replica.errors import EstimationError, ParameterError, one_of
 from replica.exact_ties import exact_likelihood, most_tied
 from replica.large_samples import large_likelihood
@@ -39,6 +39,7 @@ def fit_cox(
     strata: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     robust: bool = False,
+    patient: ArrayLike | None = None,
 ) -> CoxFit:
     """Fit a Cox model by maximum partial likelihood.
 
@@ -62,11 +63,15 @@ def fit_cox(
         Shape (n,), above 0.
     robust
         Add the sandwich error; implied by `cluster` and by `weights`.
+    patient
+        Shape (n,), with `start`: whose follow-up each interval is. Intervals of one patient must
+        not overlap; the patient is the `cluster` of a robust error, unless another is passed.
 
     Raises
     ------
     DataError
-        If a value, label or weight is missing or impossible, or an interval is empty.
+        If a value, label or weight is missing or impossible, an interval is empty, or two of one
+        patient overlap.
     EstimationError
         If there are no events, a covariate does not vary, covariates are collinear, the likelihood
         has no maximum (separation), Newton's method does not converge, or there are too many tied
@@ -88,6 +93,14 @@ def fit_cox(
             "ties: found 'exact' with weights, cluster, robust or start; the exact likelihood is "
             "defined here without them only. Leave them out, or choose 'efron'."
         )
+    if patient is not None:
+        if start is None:
+            raise ParameterError(
+                "patient: found without `start`; pass the start of each interval of follow-up too, "
+                "or name the patients as `cluster`."
+            )
+        check_patients(patient, start, duration)
+        cluster = patient if wants_robust and cluster is None else cluster
     if start is not None and wants_robust and cluster is None:
         raise ParameterError(
             "start: found a robust error or weights without `cluster`; pass the patient of each "
@@ -216,10 +229,10 @@ def cohort_design(
     DataError, EstimationError
         If a time or event is refused, or nobody is complete.
     """
+    check_names(covariates)
     columns = [*covariates, *others]
     for name in columns:
-        if name not in cohort.patients.columns:
-            raise ParameterError(f"unknown column, {one_of(name, cohort.patients.columns)}")
+        cohort.column(name)
     cohort_times(cohort, outcome)
     complete = cohort.patients[columns].notna().all(axis=1).to_numpy()
     if not complete.any():
@@ -254,7 +267,9 @@ def cox(
     covariates
         As in `replica.cohort.design`: covariates, measures or `arm` (1 for treated).
     start, cluster, strata
-        Columns of the patient table, such as the time of a late entry or `pair`.
+        Columns of the patient table, such as the time of a late entry or `pair`. With `start` the
+        rows of one `patient_id` must not overlap, and are the cluster of a robust error unless
+        another is named.
 
     Raises
     ------
@@ -273,6 +288,7 @@ def cox(
         names=coded.names,
         ties=ties,
         start=None if start is None else used.patients[start].to_numpy(),
+        patient=None if start is None else used.column("patient_id").to_numpy(),
         cluster=None if cluster is None else used.patients[cluster].to_numpy(),
         strata=None if strata is None else used.patients[strata].to_numpy(),
         robust=robust,

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
-from scipy.stats import chi2
+from scipy.special import chdtrc, ndtr, ndtri
 
-from replica.errors import DataError, EstimationError, ParameterError
+from replica.arrays import check_level, numbers
+from replica.errors import DataError, EstimationError
 from replica.partial_likelihood import CONVERGED, DIVERGING, SINGULAR
 from replica.protocol import TIES, Ties
 from replica.risk_sets import Floats
@@ -79,7 +79,7 @@ class CoxFit:
     def wald_p(self) -> float:
         """P value of the joint Wald test (model-based) that every coefficient is zero."""
         statistic = float(self.coef @ np.linalg.solve(self.covariance, self.coef))
-        return float(chi2.sf(statistic, len(self.names)))
+        return float(chdtrc(len(self.names), max(statistic, 0.0)))
 
     def tests(self) -> pd.DataFrame:
         """Joint tests that every coefficient is zero: likelihood ratio, Wald and score.
@@ -120,7 +120,7 @@ class CoxFit:
                 "test": list(statistics),
                 "statistic": list(statistics.values()),
                 "df": df,
-                "p": [float(chi2.sf(statistic, df)) for statistic in statistics.values()],
+                "p": [float(chdtrc(df, max(statistic, 0.0))) for statistic in statistics.values()],
             }
         )
 
@@ -132,20 +132,13 @@ class CoxFit:
         DataError
             If the columns do not fit the model or a value is missing.
         """
-        X = np.asarray(matrix, dtype=np.float64)
+        X = numbers(matrix, "matrix")
         if X.ndim != 2 or X.shape[1] != len(self.names) or not np.isfinite(X).all():
             raise DataError(
                 f"matrix: found the shape {X.shape}; needed: finite numbers in {len(self.names)} "
                 f"columns ({', '.join(self.names)})."
             )
         return np.asarray(X @ self.coef, dtype=np.float64)
-
-
-def check_level(level: float) -> float:
-    """Return a confidence level, or refuse what is not between 0 and 1."""
-    if not 0 < level < 1:
-        raise ParameterError(f"level: found {level}; it must lie between 0 and 1.")
-    return level
 
 
 def refuse_failure(status: int, column: int, names: Sequence[str], coef: Floats) -> None:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from replica.arrays import numbers
 from replica.errors import DataError, EstimationError
 from replica.large_samples import hashes_collide, row_hashes, sort_within_ties, standardise
 from replica.risk_sets import Floats, Integers, check_times, label_codes
 
 # Above this many rows sorting by every column and the small kernel's sums take too long.
 LARGE = 50_000
+# Larger values overflow when they are squared and summed.
+_LARGEST = 1e140
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ def cox_rows(
         order = np.lexsort((*first, group, weight, *X.T, events, -times, stratum))
     stratum, times = stratum[order], times[order]
     if large:
-        Z = np.ascontiguousarray(X[order])
+        # take copies whole rows: three times faster here than indexing, and the same bits
+        Z = np.ascontiguousarray(X.take(order, axis=0))
         _, scale = standardise(Z)
     else:
         Z = X[order]
@@ -141,7 +145,7 @@ def _order_of_many(
 
 
 def _matrix(matrix: ArrayLike, n: int, names: Sequence[str]) -> Floats:
-    X = np.asarray(matrix, dtype=np.float64)
+    X = numbers(matrix, "matrix")
     if X.ndim != 2 or X.shape != (n, len(names)) or X.shape[1] == 0:
         raise DataError(
             f"matrix: found the shape {X.shape}; needed: {n} patients by {len(names)} named "
@@ -152,6 +156,12 @@ def _matrix(matrix: ArrayLike, n: int, names: Sequence[str]) -> Floats:
         if not (np.isfinite(low) and np.isfinite(high)):
             raise DataError(
                 f"{name}: found missing or infinite values; exclude those patients first."
+            )
+        if max(abs(low), abs(high)) > _LARGEST:
+            raise DataError(
+                f"{name}: found values from {low:g} to {high:g}; allowed: up to {_LARGEST:g}, "
+                "whose squares are still numbers. Take another unit, or look for a code for "
+                "missing."
             )
         if low == high:
             raise EstimationError(
@@ -164,11 +174,13 @@ def _matrix(matrix: ArrayLike, n: int, names: Sequence[str]) -> Floats:
 def _weights(weights: ArrayLike | None, n: int) -> Floats:
     if weights is None:
         return np.ones(n)
-    weight = np.asarray(weights, dtype=np.float64)
-    if weight.shape != (n,) or not (np.isfinite(weight) & (weight > 0)).all():
+    weight = numbers(weights, "weights")
+    bad = ~(np.isfinite(weight) & (weight > 0))
+    if weight.shape != (n,) or bad.any():
+        first = f", first {weight[bad][0]:g}" if bad.any() else ""
         raise DataError(
-            f"weights: needed are {n} finite numbers above 0; found the shape {weight.shape} or "
-            "other values. Exclude patients of weight 0 first."
+            f"weights: needed are {n} finite numbers above 0; found the shape {weight.shape} with "
+            f"{int(bad.sum())} others{first}. Exclude patients of weight 0 first."
         )
     return weight
 
@@ -181,7 +193,7 @@ def _labels(labels: ArrayLike | None, n: int, what: str) -> tuple[Integers, int]
 
 
 def _starts(start: ArrayLike, stops: Floats) -> Floats:
-    entry = np.asarray(start, dtype=np.float64)
+    entry = numbers(start, "start")
     if entry.shape != stops.shape:
         raise DataError(
             f"start: found the shape {entry.shape}; needed: one start for each of {stops.size} "
@@ -197,3 +209,35 @@ def _starts(start: ArrayLike, stops: Floats) -> Floats:
             "exclude those rows."
         )
     return entry
+
+
+def check_patients(patient: ArrayLike, start: ArrayLike, duration: ArrayLike) -> None:
+    """Refuse intervals of one patient that overlap: nobody is at risk twice at one time.
+
+    Parameters
+    ----------
+    patient
+        Shape (n,), who each interval belongs to.
+    start, duration
+        Shape (n,), the ends of the intervals (start, duration].
+
+    Raises
+    ------
+    DataError
+        If a patient is missing or two intervals of one patient overlap.
+    """
+    stops = numbers(duration, "durations")
+    entry = _starts(start, stops)
+    code, _ = label_codes(patient, stops.size, "patient")
+    order = np.lexsort((stops, entry, code))
+    code, entry, stops = code[order], entry[order], stops[order]
+    overlap = (code[1:] == code[:-1]) & (entry[1:] < stops[:-1])
+    if overlap.any():
+        first = int(np.flatnonzero(overlap)[0])
+        raise DataError(
+            f"start: found {int(overlap.sum())} intervals that begin before the same patient's "
+            f"last one ends (first: ({entry[first]:g}, {stops[first]:g}] and "
+            f"({entry[first + 1]:g}, {stops[first + 1]:g}] in row {order[first + 1]}); allowed: "
+            "intervals that meet, at most. Correct the dates, or give different patients "
+            "different labels."
+        )

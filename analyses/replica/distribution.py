@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from replica.arrays import numbers
 from replica.errors import ParameterError
 
 __all__ = ["Distances", "ecdf_distances", "weighted_mean", "weighted_variance"]
@@ -88,7 +89,7 @@ def ecdf_distances(
     """
     arms = [_sample(treated, treated_weights), _sample(control, control_weights)]
     values = np.concatenate([arms[0][0], arms[1][0]])
-    grid = np.unique(values if at is None else np.asarray(at, dtype=np.float64))
+    grid = np.unique(values if at is None else numbers(at, "at", ParameterError))
     if not np.isin(values, grid).all():
         raise ParameterError("at: it lacks values of the samples; pass all values before matching.")
     if np.isin(grid, (0.0, 1.0)).all():
@@ -105,8 +106,8 @@ def ecdf_distances(
 
 
 def _sample(values: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats]:
-    x = np.asarray(values, dtype=np.float64)
-    w = np.ones(x.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    x = numbers(values, "values", ParameterError)
+    w = np.ones(x.shape) if weights is None else numbers(weights, "weights", ParameterError)
     if x.ndim != 1 or not x.size or not np.isfinite(x).all():
         raise ParameterError(
             f"found {x.size} values of which {int((~np.isfinite(x)).sum())} missing or infinite; "

@@ -36,6 +36,7 @@ from replica.figure_style import (
 )
 
 _STAGES = ("before", "after")
+_EQUIPOISE = "#DDE4EA"
 _DENOMINATORS = {
     "treated": "SD of the treated",
     "control": "SD of the controls",
@@ -216,6 +217,75 @@ def overlap_plot(
     axes.margins(x=0.02, y=0.06)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):g}"))
     axes.set(xlabel="Propensity score", ylabel="Patients")
+    return root_figure(axes)
+
+
+@styled
+def preference_plot(
+    scores: pd.DataFrame,
+    shares: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    title: str = "Preference score by arm, before matching",
+    bins: int = 20,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw mirrored histograms of the preference score, with the range of equipoise shaded.
+
+    Parameters
+    ----------
+    scores
+        `arm` (`treated` or `control`) and `preference_score`; one row per patient, without ids.
+    shares
+        What `replica.overlap.equipoise` returns: `arm`, `n`, `share`, `low`, `high`.
+    labels
+        Label of each arm.
+    bins
+        Number of equal intervals from 0 to 1; with 20 some of them end where equipoise does.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Raises
+    ------
+    ParameterError
+        If rows or columns are missing, an arm is unknown or a score lies outside 0-1.
+
+    Notes
+    -----
+    Walker et al., Comparative Effectiveness Research 2013;3:11-20.
+    """
+    require(scores, ("arm", "preference_score"), "scores")
+    require(shares, ("arm", "n", "share", "low", "high"), "shares")
+    for arm in scores["arm"].unique():
+        if arm not in ARM_COLOURS:
+            raise ParameterError(f"scores: unknown arm, {one_of(arm, tuple(ARM_COLOURS))}")
+    values = scores["preference_score"].to_numpy(dtype=float)
+    if not np.all((values >= 0) & (values <= 1)):
+        raise ParameterError("scores: found a preference score outside 0 to 1; check the model.")
+    named = {"treated": "Treated", "control": "Control"} if labels is None else dict(labels)
+    share = shares.set_index("arm")["share"].astype(float)
+    low, high = float(shares["low"].iloc[0]), float(shares["high"].iloc[0])
+    handles = [
+        *(
+            Patch(
+                **_fill(arm, "after"),
+                label=f"{label_of(arm, named)}: {100 * share[arm]:.1f}% in equipoise",
+            )
+            for arm in ARM_COLOURS
+        ),
+        Patch(facecolor=_EQUIPOISE, label=f"Equipoise: a score from {low:g} to {high:g}"),
+    ]
+    axes = headed_axes(title, handles, columns=2, left=0.75, plot=3.1, ax=ax)
+    axes.axvspan(low, high, color=_EQUIPOISE, linewidth=0, zorder=0, gid="equipoise")
+    edges = np.linspace(0, 1, bins + 1)
+    for arm in ARM_COLOURS:
+        sign = 1 if arm == "treated" else -1
+        counts = sign * np.histogram(values[scores["arm"] == arm], edges)[0]
+        axes.stairs(counts, edges, fill=True, gid=arm, **_fill(arm, "after"))
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.margins(y=0.06)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):g}"))
+    axes.set(xlim=(0, 1), xlabel="Preference score", ylabel="Patients")
     return root_figure(axes)
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
+from replica.arrays import check_level
 from replica.cohort import Cohort
 from replica.cox import cohort_design
-from replica.cox_fit import check_level, refuse_failure
+from replica.cox_fit import refuse_failure
 from replica.cox_rows import CoxRows, cox_rows
 from replica.errors import ParameterError, one_of
 from replica.partial_likelihood import SINGULAR, invert

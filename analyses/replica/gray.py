@@ -111,6 +111,9 @@ def gray_scores(
     """
     at_risk, own, other = _counts(times, causes, code, k, of)
     some = (own + other).sum(axis=1) > 0
+    if not some.any():
+        # a stratum without events says nothing
+        return np.zeros(k), np.zeros((k, k))
     at_risk, own, other = at_risk[some], own[some], other[some]
     present = at_risk > 0
     n = np.where(present, at_risk, 1.0)

@@ -11,6 +11,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from replica.arrays import arms, labels, number, numbers, whole_number
 from replica.errors import MatchingError, ParameterError, one_of
 from replica.protocol import ORDERS, Order
 
@@ -247,14 +248,11 @@ def nearest_neighbour(
     Greedy matching as in Austin, Stat Med 2014;33:1057-1069, with the tie rules of R's MatchIt
     4.7.2 (`method = "nearest"`), where the key is the row.
     """
-    score = np.ascontiguousarray(distance, dtype=np.float64)
-    arm = np.ascontiguousarray(treated, dtype=np.bool_)
+    score = np.ascontiguousarray(numbers(distance, "distance", ParameterError))
+    arm = arms(treated)
     rank = _rank(np.asarray(key))
     _check_units(score, arm, rank)
-    if caliper is not None and not caliper > 0:
-        raise ParameterError(f"caliper: found {caliper}; it must be above 0, or None for no limit.")
-    if ratio < 1:
-        raise ParameterError(f"ratio: found {ratio}; at least 1 control per treated unit.")
+    check_settings(caliper, ratio)
     stratum = _strata(exact, score.size)
     visit = _visit(score, arm, rank, order, rng)
     sequence = np.lexsort((rank, score, stratum))
@@ -265,8 +263,26 @@ def nearest_neighbour(
     return Pairs(first, second, np.abs(score[first] - score[second]))
 
 
+def check_settings(caliper: float | None, ratio: int) -> None:
+    """Refuse a caliper that is not above 0, or a ratio that is not a whole number from 1."""
+    if caliper is not None and not number(caliper, "caliper") > 0:
+        raise ParameterError(f"caliper: found {caliper}; it must be above 0, or None for no limit.")
+    whole_number(ratio, "ratio", " control per treated unit")
+
+
 def _rank(key: NDArray[np.generic]) -> Ints:
-    values, rank = np.unique(key, return_inverse=True)
+    if key.dtype.kind == "O" and pd.isna(key).any():
+        raise ParameterError(
+            f"key: found {int(pd.isna(key).sum())} missing; allowed: one key per unit, because "
+            "ties are broken by it. Give every patient an id."
+        )
+    try:
+        values, rank = np.unique(key, return_inverse=True)
+    except TypeError:
+        raise ParameterError(
+            "key: found values of several types, which have no order; allowed: one sortable type, "
+            "because ties are broken by it. Turn the ids into text."
+        ) from None
     if values.size < key.size:
         counts = np.bincount(rank)
         raise ParameterError(
@@ -297,13 +313,8 @@ def _check_units(score: Floats, arm: Bools, rank: Ints) -> None:
 def _strata(exact: ArrayLike | None, n: int) -> Ints:
     if exact is None:
         return np.zeros(n, dtype=np.int64)
-    codes, _ = pd.factorize(np.asarray(exact))
-    if codes.shape != (n,) or (codes < 0).any():
-        raise ParameterError(
-            f"exact: found {codes.size} strata, {int((codes < 0).sum())} of them missing, for {n} "
-            "units; every unit needs one."
-        )
-    return np.asarray(codes, dtype=np.int64)
+    codes, _ = labels(exact, n, "exact", ParameterError, "units")
+    return codes
 
 
 def _visit(

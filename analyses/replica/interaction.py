@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from replica.cohort import Cohort
+from replica.cohort import Cohort, check_levels
 from replica.cox import CoxFit, cohort_design, fit_cox
 from replica.errors import EstimationError
 from replica.protocol import SubgroupPlan, Ties
@@ -59,13 +59,15 @@ def interaction_tests(cohort: Cohort, plan: SubgroupPlan, *, ties: Ties) -> pd.D
     R: the Wald and likelihood-ratio tests of `arm:covariate` in `coxph(... ~ arm * covariate)`.
     The subgroups' own models each have a baseline hazard of their own; this one is shared.
     """
+    cohort_times(cohort, plan.outcome)
     rows = [_tested(cohort, plan.outcome, key, ties) for key in plan.covariates]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 def _tested(cohort: Cohort, outcome: str, key: str, ties: Ties) -> dict[str, Any]:
     levels = cohort.study.covariate(key).level_keys
-    known = cohort.patients[key].notna()
+    check_levels(cohort, cohort.study.covariate(key))
+    known = cohort.column(key).notna()
     events = cohort.patients.loc[known, cohort.study.outcome(outcome).event]
     row: dict[str, Any] = {
         "covariate": key,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from replica.arrays import number
 from replica.cohort import AttritionStep, Cohort
 from replica.errors import EstimationError, ParameterError
 from replica.risk_sets import cohort_times
@@ -47,8 +48,10 @@ def landmark(cohort: Cohort, outcome: str, time: float) -> Cohort:
     Anderson, Cain and Gelber (1983). The strict limit (duration > landmark) is that of
     van Houwelingen (2007).
     """
-    if not 0 < time < np.inf:
-        raise ParameterError(f"landmark: found {time}; a number above 0 is needed.")
+    if not 0 < number(time, "landmark") < np.inf:
+        raise ParameterError(
+            f"landmark: found {time}; a number above 0 is needed, in the unit of the outcome."
+        )
     described = cohort.study.outcome(outcome)
     duration, _ = cohort_times(cohort, outcome)
     at_risk = duration > time

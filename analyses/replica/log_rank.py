@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from replica.cohort import Cohort
 from replica.errors import EstimationError
@@ -141,9 +141,15 @@ def log_rank(
     times, events = check_times(duration, event)
     code, labels = label_codes(group, times.size, "group")
     if len(labels) < 2:
-        raise EstimationError(f"log-rank test: found the group {labels}; at least 2 are needed.")
+        raise EstimationError(
+            f"log-rank test: found the group {labels}; at least 2 are needed. Check the column or "
+            "the filter used."
+        )
     if not events.any():
-        raise EstimationError("log-rank test: found no event; there is nothing to compare.")
+        raise EstimationError(
+            f"log-rank test: found no event among {times.size} patients; there is nothing to "
+            "compare. Report the numbers at risk instead."
+        )
     k = len(labels)
     observed, expected, covariance = stratified_counts(times, events, code, k, strata)
     used = np.flatnonzero(expected > 0)[1:]
@@ -151,13 +157,14 @@ def log_rank(
     difference, within = (observed - expected)[used], covariance[np.ix_(used, used)]
     if df == 0 or np.linalg.matrix_rank(within, hermitian=True) < df:
         raise EstimationError(
-            "log-rank test: at no event were the groups at risk together; they cannot be compared."
+            f"log-rank test: found {int(events.sum())} events, but at no event were the groups at "
+            "risk together; they cannot be compared. Merge strata or groups, or report the counts."
         )
     statistic = float(difference @ np.linalg.solve(within, difference))
     return LogRank(
         statistic=statistic,
         df=df,
-        p=float(chi2.sf(statistic, df)),
+        p=float(chdtrc(df, max(statistic, 0.0))),
         observed=tuple(observed.tolist()),
         expected=tuple(expected.tolist()),
         groups=labels,

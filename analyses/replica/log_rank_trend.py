@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
+from replica.arrays import numbers
 from replica.cohort import Cohort
 from replica.errors import DataError, EstimationError, ParameterError
 from replica.log_rank import stratified_counts
@@ -73,15 +74,25 @@ def log_rank_trend(
     """
     times, events = check_times(duration, event)
     labels = np.asarray(group, dtype=object)
+    if isinstance(order, str) or not isinstance(order, Sequence):
+        raise ParameterError(
+            f"order: found {order!r}; allowed: a list of the groups, from the lowest to the "
+            "highest."
+        )
     places = {label: place for place, label in enumerate(order)}
-    weights = np.arange(1.0, len(order) + 1) if scores is None else np.asarray(scores, np.float64)
+    weights = np.arange(1.0, len(order) + 1)
+    if scores is not None:
+        weights = numbers(scores, "scores", ParameterError)
     if len(places) != len(order) or weights.shape != (len(order),):
         raise ParameterError(
             f"order and scores: found {len(places)} different groups in an order of {len(order)} "
             f"and scores of shape {weights.shape}; each group needs one place and one score."
         )
     if not np.isfinite(weights).all():
-        raise ParameterError(f"scores: found {weights.tolist()}; finite numbers are needed.")
+        raise ParameterError(
+            f"scores: found {weights.tolist()}; finite numbers are needed. Leave them out for "
+            "1, 2, ..., k."
+        )
     outside = [label for label in labels.ravel() if label not in places]
     if labels.shape != times.shape or outside:
         raise DataError(

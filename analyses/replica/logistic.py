@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from replica.arrays import arms, numbers
 from replica.errors import EstimationError, ParameterError
 from replica.logistic_kernel import CONVERGED, linear_predictor, newton, probability
 
@@ -36,7 +37,7 @@ class LogisticFit:
         ParameterError
             If the matrix does not have one column per covariate of the fit.
         """
-        checked = np.ascontiguousarray(matrix, dtype=np.float64)
+        checked = np.ascontiguousarray(numbers(matrix, "matrix", ParameterError))
         if checked.ndim != 2 or checked.shape[1] != self.coef.size - 1:
             raise ParameterError(
                 f"matrix: found shape {checked.shape}; allowed: (rows, {self.coef.size - 1}), one "
@@ -78,8 +79,8 @@ def fit_logistic(
     Newton's method on centred and scaled columns; the same estimates as R's
     `glm(family = binomial)`. McCullagh and Nelder, Generalized Linear Models (1989), section 4.4.
     """
-    x = np.ascontiguousarray(matrix, dtype=np.float64)
-    arm = np.ascontiguousarray(treated, dtype=np.bool_)
+    x = np.ascontiguousarray(numbers(matrix, "matrix", ParameterError))
+    arm = arms(treated)
     labels = _check(x, arm, names)
     coef, iterations, status, column = newton(x, arm, np.zeros(x.shape[1] + 1))
     if status != CONVERGED:

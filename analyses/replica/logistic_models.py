@@ -13,7 +13,8 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from scipy.stats import chi2
 
-from replica.cohort import Cohort, design
+from replica.arrays import check_level, plain_numbers
+from replica.cohort import Cohort, check_names, design
 from replica.errors import DataError, EstimationError, ParameterError, one_of
 from replica.exact_ties import exact_likelihood, most_tied
 from replica.logistic import fit_logistic
@@ -65,7 +66,7 @@ class OddsRatioFit:
         ParameterError
             If the level is not between 0 and 1, or not that of the profile intervals.
         """
-        reach = ndtri((1 + _level(level)) / 2) * self.se
+        reach = ndtri((1 + check_level(level)) / 2) * self.se
         columns: dict[str, object] = {
             "covariate": list(self.names),
             "odds_ratio": np.exp(self.coef),
@@ -150,7 +151,7 @@ def fit_unconditional(
     )
     if not profile:
         return found
-    ends = [_profile(X, events, found, j, _level(level)) for j in range(len(names))]
+    ends = [_profile(X, events, found, j, check_level(level)) for j in range(len(names))]
     return replace(found, profile_ci=np.array(ends), profile_level=level)
 
 
@@ -296,11 +297,14 @@ def logistic_regression(
     DataError, EstimationError
         As `fit_unconditional` and `fit_conditional`.
     """
+    if not isinstance(event, str):
+        raise ParameterError(f"event: found {event!r}; name one endpoint or column as text.")
     endpoints = {endpoint.key: endpoint for endpoint in cohort.study.endpoints}
     column = endpoints[event].of if event in endpoints else event
+    check_names(covariates)
     needed = [column, *covariates, *([] if sets is None else [sets])]
     for name in needed:
-        if name not in cohort.patients.columns:
+        if not isinstance(name, str) or name not in cohort.patients.columns:
             allowed = [*endpoints, *cohort.patients.columns]
             raise ParameterError(f"unknown endpoint or column, {one_of(name, allowed)}")
     known = cohort.patients[needed].notna().all(axis=1).to_numpy(dtype=np.bool_)
@@ -324,8 +328,7 @@ def logistic_regression(
 
 
 def _events(event: ArrayLike) -> NDArray[np.bool_]:
-    numbers = pd.to_numeric(pd.Series(np.asarray(event).ravel()), errors="coerce")
-    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = plain_numbers(event, "events").ravel()
     bad = ~np.isin(values, (0.0, 1.0))
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
@@ -334,9 +337,3 @@ def _events(event: ArrayLike) -> NDArray[np.bool_]:
             f"{first}); allowed: 0 without, 1 with the event. Recode the column."
         )
     return np.asarray(values == 1.0, dtype=np.bool_)
-
-
-def _level(level: float) -> float:
-    if not 0 < level < 1:
-        raise ParameterError(f"level: found {level}; it must lie between 0 and 1, such as 0.95.")
-    return level

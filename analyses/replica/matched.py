@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import scipy.special
+from numpy.typing import NDArray
 
 from replica.cohort import Cohort
-from replica.errors import MatchingError
+from replica.errors import DataError, MatchingError
 from replica.protocol import CaliperScale, MatchingPlan
 
-__all__ = ["Matched", "control_weights", "measured_on_logit", "set_summary"]
+__all__ = ["Matched", "control_weights", "exact_strata", "measured_on_logit", "set_summary"]
 
 
 def measured_on_logit(scale: CaliperScale) -> bool:
@@ -167,3 +168,25 @@ def set_summary(
             "reason": reasons.fillna("").to_numpy(),
         }
     )
+
+
+def exact_strata(cohort: Cohort, keys: Sequence[str]) -> NDArray[np.int64]:
+    """Number the strata of a cohort within which pairs are made, shape (patients,).
+
+    Raises
+    ------
+    ParameterError
+        If there is no such column.
+    DataError
+        If somebody's stratum is missing: no two patients are known to agree in what is unknown.
+    """
+    if not keys:
+        return np.zeros(len(cohort), dtype=np.int64)
+    for key in keys:
+        missing = int(cohort.column(key).isna().sum())
+        if missing:
+            raise DataError(
+                f"exact: {key} is missing for {missing} patients; allowed: a known value for "
+                "everybody. Complete or exclude them first, or match without it."
+            )
+    return np.asarray(cohort.patients.groupby(list(keys)).ngroup(), dtype=np.int64)

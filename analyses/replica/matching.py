@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from replica.arrays import number, numbers
 from replica.cohort import Cohort
 from replica.errors import MatchingError, ParameterError, one_of
 from replica.greedy import Pairs, match_rows, nearest_neighbour
-from replica.matched import Matched, measured_on_logit
+from replica.matched import Matched, exact_strata, measured_on_logit
 from replica.optimal import optimal_pairs
 from replica.overlap import common_support
 from replica.pairing import pair_units
@@ -77,11 +78,19 @@ def caliper_width(
     """
     if scale not in CALIPER_SCALES:
         raise ParameterError(f"caliper_scale: {one_of(scale, CALIPER_SCALES)}")
-    if not caliper > 0:
-        raise ParameterError(f"caliper: found {caliper}; it must be above 0.")
+    if not number(caliper, "caliper") > 0:
+        raise ParameterError(
+            f"caliper: found {caliper}; it must be above 0. Use caliper=None in the plan for none."
+        )
     if not scale.startswith("sd_"):
         return float(caliper)
-    score = logit if measured_on_logit(scale) else score_probability
+    score = numbers(logit if measured_on_logit(scale) else score_probability, "score")
+    if not np.isfinite(score).all():
+        raise ParameterError(
+            f"score: found {int((~np.isfinite(score)).sum())} missing or infinite propensity "
+            "scores; a caliper in standard deviations needs all of them. Exclude those patients "
+            "first."
+        )
     arms = [score[treated], score[~treated]] if scale.endswith("_pooled") else [score]
     if min(len(arm) for arm in arms) < 2 or np.ptp(score) == 0.0:
         raise MatchingError(
@@ -124,8 +133,8 @@ def match(
     everybody, those left out by extrapolation.
     """
     chosen = cohort.study.matching if plan is None else plan
-    patients = cohort.patients.sort_values("patient_id", kind="stable", ignore_index=True)
-    before = Cohort(cohort.study, patients, cohort.source, cohort.attrition)
+    before = cohort.by_id()
+    patients = before.patients
     model = propensity_model(before, chosen.covariates)
     kept = common_support(model.probability, before.treated, chosen.discard)
     if chosen.reestimate and not kept.all():
@@ -179,10 +188,7 @@ def _task(cohort: Cohort, plan: MatchingPlan, model: PropensityModel, kept: Bool
         width = caliper_width(
             probability[kept], logit[kept], cohort.treated[kept], plan.caliper, plan.caliper_scale
         )
-    stratum = np.zeros(len(cohort), dtype=np.int64)
-    if plan.exact:
-        groups = cohort.patients.groupby(list(plan.exact), dropna=False)
-        stratum = np.asarray(groups.ngroup(), dtype=np.int64)
+    stratum = exact_strata(cohort, plan.exact)
     score = logit if measured_on_logit(plan.caliper_scale) else probability
     values = _measures(cohort, [key for key, _ in plan.covariate_calipers])
     return _Task(cohort, plan, score, stratum, width, kept, values)
@@ -193,12 +199,13 @@ def _measures(cohort: Cohort, keys: Sequence[str]) -> Floats:
     for key in keys:
         if key not in known:
             raise ParameterError(f"covariate_calipers: {one_of(key, known)}")
-        missing = int(cohort.patients[key].isna().sum())
+        missing = int(cohort.column(key).isna().sum())
         if missing:
             raise ParameterError(
                 f"covariate_calipers: {key} is missing for {missing} patients; everybody needs it."
             )
-    return cohort.patients[list(keys)].to_numpy(dtype=np.float64)
+    values = [numbers(cohort.patients[key], key) for key in keys]
+    return np.column_stack(values) if values else np.zeros((len(cohort), 0))
 
 
 def _found(task: _Task, rng: np.random.Generator | None) -> Pairs:

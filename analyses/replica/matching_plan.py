@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from replica.arrays import limits, number, whole_number
 from replica.errors import ProtocolError, one_of
 from replica.vocabulary import (
     CALIPER_SCALES,
@@ -50,8 +51,10 @@ class MatchingPlan:
 
     def __post_init__(self) -> None:
         """Refuse impossible settings and settings that contradict each other."""
-        if self.caliper is not None and not self.caliper > 0:
-            raise ProtocolError(f"caliper: found {self.caliper}; it must be above 0, or None.")
+        if self.caliper is not None and not number(self.caliper, "caliper", ProtocolError) > 0:
+            raise ProtocolError(
+                f"caliper: found {self.caliper}; it must be above 0, or None for no limit."
+            )
         for name, found, allowed in (
             ("caliper_scale", self.caliper_scale, CALIPER_SCALES),
             ("order", self.order, ORDERS),
@@ -61,18 +64,23 @@ class MatchingPlan:
         ):
             if found not in allowed:
                 raise ProtocolError(f"{name}: {one_of(found, allowed)}")
-        if self.ratio < 1:
-            raise ProtocolError(f"ratio: found {self.ratio}; at least 1 control per treated.")
+        whole_number(self.ratio, "ratio", " control per treated", ProtocolError)
+        for name, keys in (("covariates", self.covariates), ("exact", self.exact)):
+            if not isinstance(keys, tuple | list):
+                raise ProtocolError(
+                    f"{name}: found {keys!r}; allowed: names in a tuple. Write ({keys!r},)."
+                )
         if not self.covariates:
-            raise ProtocolError("covariates: the propensity model needs at least one.")
+            raise ProtocolError(
+                "covariates: found none; the propensity model needs at least one. Name the "
+                "covariates to balance."
+            )
         self._check_covariate_calipers()
         self._check_together()
 
     def _check_covariate_calipers(self) -> None:
-        keys = [key for key, _ in self.covariate_calipers]
-        if len(set(keys)) < len(keys):
-            raise ProtocolError(f"covariate_calipers: found {keys}; name each measure only once.")
-        for key, width in self.covariate_calipers:
+        found = limits(self.covariate_calipers, "covariate_calipers", ProtocolError)
+        for key, width in found.items():
             if not width > 0:
                 raise ProtocolError(
                     f"covariate_calipers: found {width} for {key}; it must be above 0, in the unit "

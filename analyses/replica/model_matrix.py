@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from replica.arrays import numbers
 from replica.errors import DataError, EstimationError
 from replica.newton import Maximum
 from replica.partial_likelihood import CONVERGED, DIVERGING, SINGULAR
@@ -32,7 +33,7 @@ def check_matrix(matrix: ArrayLike, n: int, names: Sequence[str], model: str) ->
     EstimationError
         If a column has one value only.
     """
-    X = np.asarray(matrix, dtype=np.float64)
+    X = numbers(matrix, model)
     if X.ndim != 2 or X.shape != (n, len(names)) or X.shape[1] == 0:
         raise DataError(
             f"{model}: found covariates of shape {X.shape}; needed: {n} patients by {len(names)} "

@@ -15,6 +15,7 @@ from replica.cohort import AttritionStep, Cohort
 from replica.convention import convention
 from replica.cox import cox
 from replica.errors import ParameterError
+from replica.figure_balance import preference_plot
 from replica.figures import (
     Picture,
     agreement_figure,
@@ -31,6 +32,7 @@ from replica.figures import (
 )
 from replica.html_table import keep_csv
 from replica.matching import Matched
+from replica.overlap import equipoise, preference_score
 from replica.page_tables import VERDICT_WORDS, Report, no_verdicts
 from replica.protocol import Covariate, CurvePlan, Measure, Study
 from replica.selection import subgroup_effects, univariable_to_multivariable
@@ -63,10 +65,14 @@ def _reasons(matched: Matched) -> str:
     return "; ".join(parts)
 
 
-def love(matched: Matched, folder: Path) -> Picture:
-    """Standardized mean differences before and after matching, also kept as `balance.csv`."""
+def love(matched: Matched, folder: Path, choices: Choices | None = None) -> Picture:
+    """Standardized mean differences before and after matching, also kept as `balance.csv`.
+
+    The denominator is that of the choices' convention profile; without choices, of the study's own.
+    """
     study = matched.before.study
-    frame = balance(matched, denominator=convention(study.convention).smd_denominator)
+    profile = convention(study.convention) if choices is None else choices.convention
+    frame = balance(matched, denominator=profile.smd_denominator)
     keep_csv(frame, folder, "balance")
     columns: list[Covariate | Measure] = [*study.covariates, *study.measures]
     labels = {column.key: column.label for column in columns}
@@ -102,6 +108,30 @@ def overlap(matched: Matched, folder: Path) -> Picture:
         f"matching; scores run from {low:.2f} to {high:.2f}."
     )
     return _kept(Picture(figure, "overlap", alt), folder)
+
+
+def preference(matched: Matched, folder: Path) -> Picture:
+    """Preference scores by arm before matching, with the share of each arm in equipoise.
+
+    The shares are also kept as `equipoise.csv`.
+    """
+    cohort = matched.before
+    score = matched.propensity_score.loc[cohort.patients["patient_id"]]
+    scores = preference_score(score, cohort.treated)
+    shares = equipoise(scores)
+    keep_csv(shares, folder, "equipoise")
+    labels = _arm_labels(cohort.study)
+    figure = preference_plot(scores.drop(columns="patient_id"), shares, labels=labels)
+    parts = [
+        f"{100 * row['share']:.1f}% of {row['n']} {labels.get(str(row['arm']), 'in both arms')}"
+        for row in shares.to_dict("records")
+    ]
+    low, high = shares["low"].iloc[0], shares["high"].iloc[0]
+    alt = (
+        "Histograms of the preference score before matching, treated above and control below. In "
+        f"equipoise, with a score from {low:g} to {high:g}: {'; '.join(parts)}."
+    )
+    return _kept(Picture(figure, "preference", alt), folder)
 
 
 def curve(matched: Matched, exhibit: str, choices: Choices, folder: Path) -> Picture:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -19,14 +20,14 @@ from replica.agreement import (
 )
 from replica.analysis import Choices
 from replica.cohort import Cohort
-from replica.convention import Convention
 from replica.cox import cox
 from replica.figure_style import p_value
 from replica.html_table import html_table, keep_csv, note
 from replica.matching import Matched
 from replica.paths import build_path
-from replica.protocol import Study
-from replica.settings import Settings
+from replica.protocol import MatchingPlan, Study
+from replica.selection import univariable_to_multivariable
+from replica.settings import Settings, default_choices
 from replica.tables import Comparison, Line, side_by_side
 
 SYNTHETIC_BANNER = (
@@ -82,34 +83,73 @@ def banner(cohort: Cohort) -> HTML:
 
 
 def settings_table(chosen: Settings) -> HTML:
-    """List the settings of this run, marking what the paper does not state."""
-    plan, choices = chosen.plan, chosen.choices
-    profile = choices.convention
-    rows = [
-        ("Caliper", "none" if plan.caliper is None else f"{plan.caliper:g}", "caliper"),
-        ("Scale of the caliper", plan.caliper_scale, "caliper_scale"),
-        ("Controls per treated patient", str(plan.ratio), "ratio"),
-        ("Order of the treated", plan.order, "order"),
-        ("Draw of a control", "nearest", "draw"),
-        ("Covariates of the propensity score", str(len(plan.covariates)), "covariates"),
-        ("Cox ties", choices.ties, "ties"),
-        ("Entry p of the multivariable model", f"below {choices.entry_p:g}", "entry_p"),
-        ("Interval of a median", profile.median_interval, "median_interval"),
-        ("Chi-square", _chi_square(profile), "continuity_correction"),
-        ("Convention profile", profile.label, "convention"),
-    ]
-    assumed = {*plan.assumed}
-    frame = pd.DataFrame(
-        [(name, value, "assumed" if key in assumed else "") for name, value, key in rows],
-        columns=["Setting", "This run", "Not stated in the paper"],
-    )
+    """List every setting of this run, and who gives it.
+
+    The study (what its paper states), the program named in its convention profile, this run (a
+    parameter that differs from the study's), or nobody: what neither the paper nor a source of the
+    profile states is assumed.
+    """
+    rows = [*_plan_rows(chosen), *_model_rows(chosen)]
+    frame = pd.DataFrame(rows, columns=["Setting", "This run", "Given by"])
     return html_table(frame, "Settings of this run", words=True)
 
 
-def _chi_square(profile: Convention) -> str:
-    correction = "with" if profile.continuity_correction else "without"
-    exact = f"; Fisher below an expected {profile.fisher_below:g}" if profile.fisher_below else ""
-    return f"{correction} continuity correction{exact}"
+Shown = tuple[str, str, str]
+
+
+def _plan_rows(chosen: Settings) -> Iterator[Shown]:
+    plan, own = chosen.plan, chosen.study.matching
+    edge = "allowed" if plan.caliper_inclusive else "not allowed"
+    left_out = {"none": "kept", "both": "left out"}.get(plan.discard, f"{plan.discard} left out")
+    again = ", score fitted again" if plan.reestimate else ""
+    for key, name, value in (
+        ("covariates", "Covariates of the propensity score", str(len(plan.covariates))),
+        ("discard", "Outside common support", f"{left_out}{again}"),
+        ("method", "Method", _METHODS[plan.method]),
+        ("caliper", "Caliper", "none" if plan.caliper is None else f"{plan.caliper:g}"),
+        ("caliper_scale", "Scale of the caliper", plan.caliper_scale),
+        ("caliper_inclusive", "A pair exactly at the caliper", edge),
+        ("covariate_calipers", "Calipers on measures", _calipers(plan)),
+        ("exact", "Matched exactly", ", ".join(plan.exact) or "nothing"),
+        ("ratio", "Controls per treated patient", str(plan.ratio)),
+        ("replace", "A control used more than once", "yes" if plan.replace else "no"),
+        ("order", "Order of the treated", plan.order),
+        ("draw", "Draw of a control", plan.draw),
+    ):
+        if getattr(plan, key) != getattr(own, key):
+            giver = "this run"
+        else:
+            giver = "assumed" if key in own.assumed else "the study"
+        yield name, value, giver
+    seed = f"{chosen.seed}" if chosen.at_random else "without effect"
+    yield "Seed of order and draw", seed, "this run" if chosen.at_random else ""
+
+
+_METHODS = {"nearest": "greedy, nearest neighbour", "optimal": "optimal pairs"}
+
+
+def _calipers(plan: MatchingPlan) -> str:
+    return ", ".join(f"{key} {width:g}" for key, width in plan.covariate_calipers) or "none"
+
+
+def _model_rows(chosen: Settings) -> Iterator[Shown]:
+    choices, own = chosen.choices, default_choices(chosen.study)
+    profile = choices.convention
+    entered = "the study" if choices.entry_p == own.entry_p else "this run"
+    yield "Entry p of the multivariable model", f"below {choices.entry_p:g}", entered
+    for key, name, value in (
+        ("ties", "Tied events in Cox models", choices.ties),
+        ("median_interval", "Interval of a median", profile.median_interval),
+        ("survival_interval", "Interval of a survival curve", profile.survival_interval),
+        ("continuity_correction", "Chi-square", profile.chi_square_rule),
+        ("smd_denominator", "Denominator of an SMD", profile.smd_denominator),
+    ):
+        giver = "assumed" if key in profile.assumed else "the program"
+        if key == "ties" and choices.ties != profile.ties:
+            giver = "this run"
+        yield name, value, giver
+    named = "the study" if profile.key == chosen.study.convention else "this run"
+    yield "Convention profile", profile.label, named
 
 
 def table(report: Report, lines: Sequence[Line], name: str, caption: str, *, label: str) -> HTML:
@@ -143,6 +183,60 @@ def clustered(matched: Matched, choices: Choices, folder: Path) -> HTML:
     frame = pd.DataFrame(rows)
     keep_csv(frame, folder, "after_matching_clustered")
     return html_table(frame, "Hazard ratios after matching, with two kinds of standard error")
+
+
+ENOUGH_EVENTS = 10
+"""Events per coefficient below which Cox coefficients may be unreliable."""
+
+
+def selection(matched: Matched, outcome: str, choices: Choices) -> HTML:
+    """Say how covariates entered an outcome's joint model, and how many events each rests on.
+
+    Notes
+    -----
+    Peduzzi et al., J Clin Epidemiol 1995;48:1503-1510: below 10 events per variable estimates are
+    biased and intervals too short or too long.
+    """
+    study = matched.before.study
+    plan = next(plan for plan in study.models if plan.outcome == outcome)
+    found = univariable_to_multivariable(
+        matched.before, plan, ties=choices.ties, entry_p=choices.entry_p
+    )
+    cases = {
+        "available": "Available cases: each model has everybody whose covariates in it are known.",
+        "complete": "Complete cases: every model leaves out the same "
+        f"{found.n_excluded} patients, those with any covariate missing.",
+    }[found.missing]
+    judged = {
+        "global": "joint over the levels of a covariate",
+        "level": "the smallest of a covariate's levels",
+    }[found.entry]
+    rule = (
+        f"{cases} Each covariate is tested alone; those with a Wald p value ({judged}) below "
+        f"{choices.entry_p:g} enter the joint model, in which nothing is removed."
+    )
+    if not found.entered:
+        return _remarks({"Selection": f"{rule} None of the {len(plan.covariates)} does."})
+    names = ", ".join(study.covariate(key).label for key in found.entered)
+    rule += f" {len(found.entered)} of {len(plan.covariates)} do: {names}."
+    events, coefficients = int(found.multivariable["events"].iloc[0]), len(found.multivariable)
+    tested, all_events = len(found.univariable), int(found.univariable["events"].max())
+    said = (
+        f"{events} events and {coefficients} coefficients in the joint model: "
+        f"{events / coefficients:.1f}. Counting all {tested} coefficients tested, since the "
+        f"selection looked at each: {all_events / tested:.1f}."
+    )
+    if min(events / coefficients, all_events / tested) < ENOUGH_EVENTS:
+        said += (
+            f" Below {ENOUGH_EVENTS} events per variable, coefficients may be biased and their "
+            "intervals misleading (Peduzzi and others, 1995)."
+        )
+    return _remarks({"Selection": rule, "Events per variable": said})
+
+
+def _remarks(texts: Mapping[str, str]) -> HTML:
+    paragraphs = (f"<p><strong>{key}.</strong> {escape(text)}</p>" for key, text in texts.items())
+    return HTML("".join(paragraphs))  # type: ignore[no-untyped-call]  # IPython has no types here
 
 
 def conclude(verdicts: Sequence[Verdict], chosen: Settings) -> HTML:

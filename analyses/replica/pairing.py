@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from replica.arrays import numbers
 from replica.errors import ParameterError, one_of
-from replica.greedy import Pairs, _take, _visit, nearest_neighbour
+from replica.greedy import Pairs, _take, _visit, check_settings, nearest_neighbour
 from replica.protocol import DRAWS, Draw, Order
 from replica.reach import Reach, allowed, start, step, units_of
 
@@ -212,7 +213,7 @@ def pair_units(
     """
     if draw not in DRAWS:
         raise ParameterError(f"draw: {one_of(draw, DRAWS)}")
-    widths = np.asarray(covariate_calipers, dtype=np.float64)
+    widths = numbers(covariate_calipers, "covariate_calipers", ParameterError)
     if not replace and draw == "nearest" and covariates is None and not widths.size:
         return nearest_neighbour(
             distance,
@@ -225,10 +226,7 @@ def pair_units(
             inclusive=inclusive,
             rng=rng,
         )
-    if caliper is not None and not caliper > 0:
-        raise ParameterError(f"caliper: found {caliper}; it must be above 0, or None for no limit.")
-    if ratio < 1:
-        raise ParameterError(f"ratio: found {ratio}; at least 1 control per treated unit.")
+    check_settings(caliper, ratio)
     if draw != "nearest" and (rng is None or order == "closest"):
         raise ParameterError(
             f"draw {draw!r}: found the order {order!r} and {'no' if rng is None else 'a'} "

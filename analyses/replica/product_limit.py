@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from replica.arrays import check_level, number
 from replica.convention import SurvivalInterval
 from replica.errors import ParameterError, one_of
 from replica.risk_sets import Floats, check_times, greenwood, risk_table
@@ -76,9 +77,7 @@ def band(
     """Pointwise interval of a survival curve, cut off at 0 and 1; NaN where survival is 0."""
     if interval not in get_args(SurvivalInterval):
         raise ParameterError(f"interval: {one_of(interval, get_args(SurvivalInterval))}")
-    if not 0 < level < 1:
-        raise ParameterError(f"level: found {level}; it must lie between 0 and 1, such as 0.95.")
-    z = ndtri((1 + level) / 2)
+    z = ndtri((1 + check_level(level)) / 2)
     low, high = np.full(survival.shape, np.nan), np.full(survival.shape, np.nan)
     low[survival == 1], high[survival == 1] = 1.0, 1.0
     inner = (survival > 0) & (survival < 1)
@@ -91,3 +90,50 @@ def band(
         width = z * se / (s * np.log(s))
         low[inner], high[inner] = s ** np.exp(-width), s ** np.exp(width)
     return np.maximum(low, 0.0), np.minimum(high, 1.0)
+
+
+def one_curve(curve: pd.DataFrame, columns: tuple[str, ...] = CURVE_COLUMNS) -> pd.DataFrame:
+    """Return the rows of one group's curve, or refuse another frame.
+
+    Raises
+    ------
+    ParameterError
+        If a column is missing, there is no row or a time is missing, or the frame holds several
+        groups.
+    """
+    if not isinstance(curve, pd.DataFrame) or len(curve) == 0:
+        raise ParameterError(
+            "curve: found no rows; give the frame that `kaplan_meier` or `product_limit` made."
+        )
+    for name in columns:
+        if name not in curve.columns:
+            raise ParameterError(
+                f"curve: found no column {name!r} among {', '.join(map(str, curve.columns))}; give "
+                "the frame that `kaplan_meier` or `product_limit` made, unchanged."
+            )
+    if "group" in curve.columns and len(curve["group"].unique()) != 1:
+        raise ParameterError(
+            f"curve: found {curve['group'].nunique()} groups; give the rows of one group, such as "
+            "curve[curve['group'] == 'treated']."
+        )
+    if curve["time"].isna().any() or curve["at_risk"].isna().any():
+        raise ParameterError(
+            f"curve: found {int(curve['time'].isna().sum())} missing times; give the frame that "
+            "`kaplan_meier` or `product_limit` made, unchanged."
+        )
+    return curve
+
+
+def read_at(time: float) -> float:
+    """Return a time at which a curve is read, or refuse a negative one and what is no number.
+
+    Raises
+    ------
+    ParameterError
+        If the time is not a number from 0.
+    """
+    if not number(time, "time") >= 0:
+        raise ParameterError(
+            f"time: found {time}; a number from 0 is needed, in the unit of the curve."
+        )
+    return time

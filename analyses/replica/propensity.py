@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from replica.cohort import Cohort, design
+from replica.arrays import arms
+from replica.cohort import Cohort, check_ids, check_names, design
+from replica.errors import ParameterError
 from replica.logistic import LogisticFit, fit_logistic
 from replica.logistic_kernel import linear_predictor, newton, probability
 
@@ -61,7 +63,9 @@ def propensity_model(
     Raises
     ------
     ParameterError
-        If a covariate is unknown or has missing values.
+        If a covariate is unknown, or a measure has missing values.
+    DataError
+        If a covariate is missing or at an unknown level for somebody.
     EstimationError
         If the model cannot be estimated (see `fit_logistic`).
 
@@ -69,11 +73,20 @@ def propensity_model(
     -----
     Rosenbaum and Rubin, Biometrika 1983;70:41-55.
     """
-    keys = tuple(cohort.study.matching.covariates if covariates is None else covariates)
-    ids = cohort.patients["patient_id"]
+    named = cohort.study.matching.covariates if covariates is None else covariates
+    check_names(named)
+    keys = tuple(named)
+    ids = cohort.column("patient_id")
+    check_ids(cohort)
     by_id = np.asarray(ids.reset_index(drop=True).sort_values(kind="stable").index)
     if fit_to is not None:
-        by_id = by_id[fit_to[by_id]]
+        fitted = arms(fit_to, "fit_to")
+        if fitted.shape != (len(cohort),):
+            raise ParameterError(
+                f"fit_to: found {fitted.size} marks for {len(cohort)} patients; needed: true or "
+                "false for each."
+            )
+        by_id = by_id[fitted[by_id]]
     coded = design(cohort, keys)
     fit = fit_logistic(coded.matrix[by_id], cohort.treated[by_id], names=coded.names)
     logit = fit.linear_predictor(coded.matrix)

@@ -22,6 +22,8 @@ from replica.risk_sets import Floats, cohort_times
 __all__ = ["TimeTransform", "proportional_hazards", "proportional_hazards_test"]
 
 TimeTransform = Literal["km", "identity", "rank", "log"]
+# Larger times overflow when they are squared and summed.
+_LARGEST = 1e140
 TIME_TRANSFORMS: tuple[TimeTransform, ...] = get_args(TimeTransform)
 
 
@@ -129,6 +131,11 @@ def _transformed(rows: CoxRows, transform: TimeTransform) -> Floats:
     """Return g of each row's time."""
     time = rows.time
     if transform == "identity":
+        if time.max() > _LARGEST:
+            raise DataError(
+                f"durations: found {time.max():g}; allowed with 'identity': up to {_LARGEST:g}. "
+                "Take another unit, or choose 'rank'."
+            )
         return time
     if transform == "rank":
         return np.asarray(rankdata(time), dtype=np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from replica.arrays import arms, number, numbers
 from replica.errors import ParameterError
 from replica.greedy import Line, _check_units, _find, _line, _rank, _strata
 
@@ -156,16 +157,17 @@ def units_of(
     MatchingError
         If there is no treated or no control unit.
     """
-    score = np.ascontiguousarray(distance, dtype=np.float64)
-    arm = np.ascontiguousarray(treated, dtype=np.bool_)
+    score = np.ascontiguousarray(numbers(distance, "distance", ParameterError))
+    arm = arms(treated)
     rank = _rank(np.asarray(key))
     _check_units(score, arm, rank)
-    if caliper is not None and not caliper >= 0:
+    if caliper is not None and not number(caliper, "caliper") >= 0:
         raise ParameterError(f"caliper: found {caliper}; it must not be negative.")
-    widths = np.ascontiguousarray(covariate_calipers, dtype=np.float64)
+    widths = numbers(covariate_calipers, "covariate_calipers", ParameterError)
+    widths = np.ascontiguousarray(widths)
     values = np.zeros((score.size, 0))
     if covariates is not None:
-        values = np.ascontiguousarray(covariates, dtype=np.float64)
+        values = np.ascontiguousarray(numbers(covariates, "covariates", ParameterError))
     if values.shape != (score.size, widths.size) or widths.ndim != 1:
         raise ParameterError(
             f"covariates: found the shape {values.shape}; allowed: {score.size} units by "

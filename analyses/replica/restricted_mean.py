@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from replica.arrays import check_level
 from replica.cohort import Cohort
 from replica.errors import EstimationError, ParameterError
 from replica.survival import kaplan_meier, restricted_mean
@@ -58,8 +59,7 @@ def restricted_mean_difference(
     Royston and Parmar (2013); R: `survRM2::rmst2`, unadjusted. Matched pairs are taken as
     independent patients.
     """
-    if not 0 < level < 1:
-        raise ParameterError(f"level: found {level}; it must lie between 0 and 1, such as 0.95.")
+    check_level(level)
     (one, se_one), (two, se_two) = (restricted_mean(curve, tau) for curve in (first, second))
     std_error = math.hypot(se_one, se_two)
     if std_error == 0:

@@ -9,10 +9,11 @@ of a file cannot change a result.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from replica.arrays import labels as coded_labels
+from replica.arrays import plain_numbers
 from replica.cohort import Cohort
 from replica.errors import DataError
 
@@ -40,8 +41,8 @@ def check_times(duration: ArrayLike, event: ArrayLike) -> tuple[Floats, Integers
         If there is nobody, the lengths differ, a duration is missing, infinite or negative, or an
         event is not 0 or 1.
     """
-    times = _numbers(duration)
-    events = _numbers(event)
+    times = _numbers(duration, "durations")
+    events = _numbers(event, "events")
     if times.size == 0:
         raise DataError("durations: found no patient; at least 1 is needed. Check the filter used.")
     if times.size != events.size:
@@ -69,14 +70,17 @@ def check_times(duration: ArrayLike, event: ArrayLike) -> tuple[Floats, Integers
 def cohort_times(cohort: Cohort, outcome_key: str) -> tuple[Floats, Integers]:
     """Return the checked durations and events of one outcome, in row order."""
     outcome = cohort.study.outcome(outcome_key)
-    return check_times(cohort.patients[outcome.duration], cohort.patients[outcome.event])
+    return check_times(cohort.column(outcome.duration), cohort.column(outcome.event))
 
 
-def _numbers(values: ArrayLike) -> Floats:
-    if np.ndim(values) != 1:
-        raise DataError(f"times: found {np.ndim(values)} dimensions; one row per patient needed.")
-    series = pd.to_numeric(pd.Series(np.asarray(values)), errors="coerce")
-    return series.to_numpy(dtype=np.float64, na_value=np.nan)
+def _numbers(values: ArrayLike, what: str) -> Floats:
+    found = plain_numbers(values, what)
+    if found.ndim != 1:
+        raise DataError(
+            f"{what}: found {found.ndim} dimensions; needed: one number per patient. Pass one "
+            "column."
+        )
+    return found
 
 
 def group_labels(cohort: Cohort, by: str | None) -> tuple[NDArray[np.object_], tuple[str, ...]]:
@@ -89,6 +93,8 @@ def group_labels(cohort: Cohort, by: str | None) -> tuple[NDArray[np.object_], t
 
     Raises
     ------
+    ParameterError
+        If there is no such column.
     DataError
         If a patient belongs to none of the groups.
     """
@@ -100,8 +106,9 @@ def group_labels(cohort: Cohort, by: str | None) -> tuple[NDArray[np.object_], t
         keys = cohort.study.characteristic(by).level_keys
     else:
         keys = cohort.study.covariate(by).level_keys
-    labels = cohort.patients[by].to_numpy(dtype=object)
-    outside = ~cohort.patients[by].isin(keys).to_numpy()
+    column = cohort.column(by)
+    labels = column.to_numpy(dtype=object)
+    outside = ~column.isin(keys).to_numpy()
     if outside.any():
         raise DataError(
             f"{by}: found {int(outside.sum())} patients in none of the groups; allowed: "
@@ -112,13 +119,7 @@ def group_labels(cohort: Cohort, by: str | None) -> tuple[NDArray[np.object_], t
 
 def label_codes(labels: ArrayLike, n: int, what: str) -> tuple[Integers, tuple[object, ...]]:
     """Return labels as codes, and the sorted labels; refuse a missing one."""
-    codes, uniques = pd.factorize(np.asarray(labels), sort=True)
-    if codes.size != n or (codes < 0).any():
-        raise DataError(
-            f"{what}: found {codes.size} labels for {n} patients, {int((codes < 0).sum())} of them "
-            "missing; every patient needs one."
-        )
-    return codes.astype(np.int64), tuple(uniques.tolist())
+    return coded_labels(labels, n, what)
 
 
 @njit(cache=True)

@@ -8,10 +8,12 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from replica.cohort import Cohort
+from replica.arrays import number
+from replica.cohort import Cohort, check_levels
 from replica.cox import CoxFit, cox
 from replica.errors import DataError, EstimationError, ParameterError, one_of
 from replica.protocol import Covariate, ModelPlan, SubgroupPlan, Ties
+from replica.risk_sets import cohort_times
 
 __all__ = ["Entry", "Missing", "Selection", "subgroup_effects", "univariable_to_multivariable"]
 
@@ -103,7 +105,7 @@ def univariable_to_multivariable(
         If the joint model cannot be estimated.
     """
     threshold = plan.entry_p if entry_p is None else entry_p
-    if not 0 < threshold <= 1:
+    if not 0 < number(threshold, "entry_p") <= 1:
         raise ParameterError(f"entry_p: found {threshold}; it must lie in (0, 1], such as 0.05.")
     if missing not in get_args(Missing):
         raise ParameterError(f"missing: {one_of(missing, get_args(Missing))}")
@@ -227,9 +229,12 @@ def subgroup_effects(cohort: Cohort, plan: SubgroupPlan, *, ties: Ties) -> pd.Da
     Raises
     ------
     DataError
-        If a duration or event is refused.
+        If a duration or event is refused, or a covariate has a level that is not the study's.
     """
     covariates = [cohort.study.covariate(key) for key in plan.covariates]
+    cohort_times(cohort, plan.outcome)
+    for covariate in covariates:
+        check_levels(cohort, covariate)
     rows = [
         _subgroup(cohort, plan.outcome, covariate, level, ties)
         for covariate in covariates
@@ -241,7 +246,7 @@ def subgroup_effects(cohort: Cohort, plan: SubgroupPlan, *, ties: Ties) -> pd.Da
 def _subgroup(
     cohort: Cohort, outcome: str, covariate: Covariate, level: str, ties: Ties
 ) -> dict[str, object]:
-    part = cohort.where(cohort.patients[covariate.key] == level)
+    part = cohort.where(cohort.column(covariate.key) == level)
     events = part.patients[cohort.study.outcome(outcome).event]
     row: dict[str, object] = {
         "covariate": covariate.key,

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from replica.analysis import Choices
 from replica.cohort import Source
-from replica.convention import convention
+from replica.convention import CONVENTIONS, Convention
+from replica.convention import convention as profile_of
 from replica.errors import ParameterError, ProtocolError, one_of
 from replica.protocol import TIES, CaliperScale, MatchingPlan, Order, Study, Ties
 
@@ -31,7 +32,8 @@ class Settings:
     def at_paper_settings(self) -> bool:
         """Whether this run is the study as described, on the synthetic cohort.
 
-        Only such a run gives verdicts; the seed plays no part unless the order is random.
+        Only such a run gives verdicts: another convention profile, like any other setting, gives
+        none. The seed plays no part unless the order or the draw is random.
         """
         return self.source == "synthetic" and (self.plan, self.choices) == (
             self.study.matching,
@@ -39,8 +41,13 @@ class Settings:
         )
 
     def generator(self) -> np.random.Generator:
-        """A fresh generator from the seed, for the one thing that may be random: the order."""
+        """A fresh generator from the seed, for what may be random: the order and the draw."""
         return np.random.default_rng(self.seed)
+
+    @property
+    def at_random(self) -> bool:
+        """Whether chance decides who is matched with whom, so that the seed matters."""
+        return self.plan.order == "random" or self.plan.draw != "nearest"
 
     def as_printed(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         """Settings by item and level in the ways that papers print them."""
@@ -63,6 +70,7 @@ class Settings:
     def as_parameters(self) -> dict[str, Any]:
         """The parameters as JSON holds them."""
         return {
+            "convention": self.choices.convention.key,
             "caliper": self.plan.caliper,
             "caliper_scale": self.plan.caliper_scale,
             "ratio": self.plan.ratio,
@@ -79,9 +87,41 @@ def _date_words(day: date) -> tuple[str, ...]:
 
 def default_choices(study: Study) -> Choices:
     """The modelling choices of a study's own protocol and convention."""
-    profile = convention(study.convention)
+    return choices_under(study, profile_of(study.convention))
+
+
+def choices_under(study: Study, profile: Convention) -> Choices:
+    """The modelling choices of a study under a convention profile."""
     entry_p = study.models[0].entry_p if study.models else 1.0
     return Choices(profile.ties, entry_p, profile)
+
+
+def plan_under(study: Study, profile: Convention) -> MatchingPlan:
+    """The study's matching as the program of a profile would do it.
+
+    Under its own profile a study keeps its own plan. Under another the numbers (caliper, ratio)
+    stay, and the program's rules say what they mean: scale and edge of the caliper, order of the
+    treated, draw of a control.
+
+    Raises
+    ------
+    ParameterError
+        If the program's rules contradict the rest of the plan.
+    """
+    if profile.key == study.convention:
+        return study.matching
+    try:
+        return replace(
+            study.matching,
+            caliper_scale=profile.caliper_scale,
+            caliper_inclusive=profile.caliper_inclusive,
+            order=profile.order,
+            draw=profile.draw,
+        )
+    except ProtocolError as error:
+        raise ParameterError(
+            f"convention: {profile.key!r} does not fit the plan: {error}"
+        ) from None
 
 
 def settings(
@@ -89,14 +129,19 @@ def settings(
     *,
     source: Source,
     caliper: float | None,
-    caliper_scale: CaliperScale,
     ratio: int,
-    order: Order,
-    ties: Ties,
     entry_p: float,
     seed: int,
+    convention: str = "",
+    caliper_scale: CaliperScale | Literal[""] = "",
+    order: Order | Literal[""] = "",
+    ties: Ties | Literal[""] = "",
 ) -> Settings:
     """Check a notebook's parameters and put them in the words of the protocol.
+
+    `convention` names a profile, empty for the study's own. A `caliper_scale`, `order` or `ties`
+    that is named counts; one left empty is that of the profile (of the study's plan, under the
+    study's own profile).
 
     Raises
     ------
@@ -106,19 +151,27 @@ def settings(
     _check_types(caliper=caliper, ratio=ratio, entry_p=entry_p, seed=seed)
     if source not in get_args(Source):
         raise ParameterError(f"source: {one_of(source, get_args(Source))}")
-    if ties not in TIES:
+    if convention and convention not in CONVENTIONS:
+        raise ParameterError(f"convention: {one_of(convention, CONVENTIONS)}")
+    if ties and ties not in TIES:
         raise ParameterError(f"ties: {one_of(ties, TIES)}")
     if not 0 < entry_p <= 1:
         raise ParameterError(f"entry_p: found {entry_p}; it must lie above 0 and at most at 1.")
     if seed < 0:
         raise ParameterError(f"seed: found {seed!r}; it must be a whole number from 0 up.")
+    profile = profile_of(convention or study.convention)
+    plan, choices = plan_under(study, profile), choices_under(study, profile)
     try:
         plan = replace(
-            study.matching, caliper=caliper, caliper_scale=caliper_scale, ratio=ratio, order=order
+            plan,
+            caliper=caliper,
+            caliper_scale=caliper_scale or plan.caliper_scale,
+            ratio=ratio,
+            order=order or plan.order,
         )
     except ProtocolError as error:
         raise ParameterError(str(error)) from None
-    choices = replace(default_choices(study), ties=ties, entry_p=entry_p)
+    choices = replace(choices, ties=ties or choices.ties, entry_p=entry_p)
     return Settings(study, source, plan, choices, seed)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from replica.aalen_johansen import check_cause, check_causes
-from replica.errors import ParameterError
+from replica.arrays import check_level
 from replica.model_matrix import check_matrix, refuse_failed
 from replica.newton import newton
 from replica.risk_sets import Floats, Integers, greenwood, risk_table
@@ -61,9 +61,7 @@ class FineGrayFit:
         ParameterError
             If the level is not between 0 and 1.
         """
-        if not 0 < level < 1:
-            raise ParameterError(f"level: found {level}; it must lie between 0 and 1.")
-        reach = ndtri((1 + level) / 2) * self.se
+        reach = ndtri((1 + check_level(level)) / 2) * self.se
         return pd.DataFrame(
             {
                 "covariate": list(self.names),

@@ -9,11 +9,12 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from replica.arrays import number
 from replica.cohort import Cohort
 from replica.convention import MedianInterval, SurvivalInterval
 from replica.errors import ParameterError, one_of
 from replica.log_rank import LogRank, log_rank, log_rank_counts, log_rank_test
-from replica.product_limit import CURVE_COLUMNS, band, product_limit
+from replica.product_limit import CURVE_COLUMNS, band, one_curve, product_limit, read_at
 from replica.risk_sets import (
     TOLERANCE,
     Floats,
@@ -158,15 +159,6 @@ def _curves(
     return pd.concat(frames, ignore_index=True)
 
 
-def _one_curve(curve: pd.DataFrame) -> pd.DataFrame:
-    if "group" in curve.columns and len(curve["group"].unique()) != 1:
-        raise ParameterError(
-            f"curve: found {curve['group'].nunique()} groups; give the rows of one group, such as "
-            "curve[curve['group'] == 'treated']."
-        )
-    return curve
-
-
 def survival_at(curve: pd.DataFrame, time: float) -> SurvivalAt:
     """Read one curve at a time.
 
@@ -185,9 +177,8 @@ def survival_at(curve: pd.DataFrame, time: float) -> SurvivalAt:
     ParameterError
         If the time is negative or not a number, or the curve holds several groups.
     """
-    curve = _one_curve(curve)
-    if not time >= 0:
-        raise ParameterError(f"time: found {time}; a number from 0 is needed.")
+    curve = one_curve(curve)
+    time = read_at(time)
     times = curve["time"].to_numpy()
     at_risk = _at_risk(curve, time)
     last = curve.iloc[int(np.searchsorted(times, time, side="right")) - 1]
@@ -211,9 +202,15 @@ def numbers_at_risk(curve: pd.DataFrame, times: Sequence[float]) -> pd.DataFrame
     -------
     DataFrame
         `group` (`all` for a curve without groups), `time`, `at_risk`; groups in the curve's order.
+
+    Raises
+    ------
+    ParameterError
+        If a time is negative or not a number, or the frame is not a curve's.
     """
     groups = dict(iter(curve.groupby("group", sort=False))) if "group" in curve else {"all": curve}
-    rows = [(key, t, _at_risk(rows, t)) for key, rows in groups.items() for t in times]
+    curves = {key: one_curve(rows) for key, rows in groups.items()}
+    rows = [(key, t, _at_risk(rows, read_at(t))) for key, rows in curves.items() for t in times]
     return pd.DataFrame(rows, columns=["group", "time", "at_risk"])
 
 
@@ -242,13 +239,16 @@ def median_survival(
     ParameterError
         If the interval or level is unknown or the curve holds several groups.
     """
-    curve = _one_curve(curve)
+    curve = one_curve(curve)
     time, survival, std_error = (
         curve[name].to_numpy(dtype=np.float64) for name in ("time", "survival", "std_error")
     )
     if interval == "spss":
         if level != 0.95:
-            raise ParameterError(f"level: found {level}; the spss interval exists for 0.95 only.")
+            raise ParameterError(
+                f"level: found {level}; the spss interval exists for 0.95 only. Choose 'plain', "
+                "'log' or 'log-log' for another level."
+            )
         median, se = spss_median(time, survival, std_error)
         half = _NORMAL_975 * se
         ends = (_known(median), _known(median - half), _known(median + half))
@@ -296,11 +296,12 @@ def restricted_mean(curve: pd.DataFrame, tau: float) -> tuple[float, float]:
     -----
     R: `survfit(...)` printed with `rmean = tau` (variance without n / (n - 1)).
     """
-    curve = _one_curve(curve)
+    curve = one_curve(curve)
     time, survival = curve["time"].to_numpy(), curve["survival"].to_numpy()
-    if not tau > 0 or (tau > time[-1] and survival[-1] > 0):
+    if not 0 < number(tau, "tau") < np.inf or (tau > time[-1] and survival[-1] > 0):
         raise ParameterError(
-            f"tau: found {tau}; allowed: above 0 and at most {time[-1]}, the end of follow-up."
+            f"tau: found {tau}; allowed: above 0 and at most {time[-1]}, the end of follow-up. "
+            "Take an earlier tau, before follow-up ends in any group."
         )
     kept = time <= tau
     at_risk, events = curve["at_risk"].to_numpy()[kept], curve["events"].to_numpy()[kept]

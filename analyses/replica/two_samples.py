@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from replica.arrays import check_level, number, numbers
 from replica.errors import DataError, EstimationError, ParameterError
 from replica.risk_sets import Floats
 
@@ -22,6 +23,7 @@ WELCH = "Welch's t test (unequal variances)"
 
 # Beyond this many steps the exact distribution stops being a matter of seconds.
 _EXACT_LIMIT = 200_000_000
+_ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def mann_whitney(
         if continuity:
             raise ParameterError("continuity: the exact test has none; leave it out.")
         return RankTest(MANN_WHITNEY_EXACT, u, None, _exact_p(ranks, a.size), n)
-    result = stats.mannwhitneyu(a, b, use_continuity=continuity, method="asymptotic")
+    result = stats.mannwhitneyu(a, b, use_continuity=bool(continuity), method="asymptotic")
     _, ties = np.unique(both, return_counts=True)
     size = both.size
     spread = size + 1 - float((ties**3 - ties).sum()) / (size * (size - 1))
@@ -195,9 +197,10 @@ def t_test_from_summary(
     Raises
     ------
     DataError
-        If a mean or standard deviation is not finite, or a standard deviation is negative.
+        If a mean or standard deviation is not finite, a standard deviation is negative, or a
+        number of patients is not whole.
     EstimationError
-        If a group has fewer than two patients, or neither varies.
+        If a group has fewer than two patients, or neither varies (up to rounding).
     ParameterError
         If the level is not between 0 and 1.
 
@@ -205,26 +208,45 @@ def t_test_from_summary(
     -----
     SciPy's `ttest_ind_from_stats`.
     """
-    if not 0 < level < 1:
-        raise ParameterError(f"level: found {level}; it must lie between 0 and 1, such as 0.95.")
-    for name, (mean, sd, n) in (("first", first), ("second", second)):
+    check_level(level)
+    for name, summary in (("first", first), ("second", second)):
+        if not isinstance(summary, tuple | list) or len(summary) != 3:
+            raise DataError(
+                f"{name} group: found {summary!r}; needed: mean, standard deviation and number of "
+                "patients."
+            )
+        mean, sd, n = summary
+        for value in (mean, sd, n):
+            number(value, f"{name} group", DataError)
         if not (math.isfinite(mean) and math.isfinite(sd) and sd >= 0):
             raise DataError(
                 f"{name} group: found mean {mean} and standard deviation {sd}; allowed: finite "
                 "numbers, the standard deviation from 0."
             )
+        if not (math.isfinite(n) and n == math.floor(n)):
+            raise DataError(
+                f"{name} group: found {n} patients; a whole number is needed. Take the number of "
+                "patients behind the mean."
+            )
         if n < 2:
             raise EstimationError(
                 f"t test: found {n} patients in the {name} group; at least 2 are needed."
             )
-    if first[1] == 0 and second[1] == 0:
+    a, b = _square(first[1]) / first[2], _square(second[1]) / second[2]
+    df = float(first[2] + second[2] - 2)
+    # what is left of the spread of equal numbers is rounding; R's t.test draws the same line
+    if not math.sqrt(a + b) > _ROUNDING * max(abs(first[0]), abs(second[0])):
         raise EstimationError(
-            "t test: found standard deviations of 0 in both groups; there is no spread to hold "
-            "the difference against."
+            f"t test: found standard deviations of {first[1]:g} and {second[1]:g} in both groups, "
+            f"around means of {first[0]:g} and {second[0]:g}; there is no spread to hold the "
+            "difference against. Report the means."
+        )
+    if not math.isfinite(a + b):
+        raise DataError(
+            f"t test: found standard deviations of {first[1]:g} and {second[1]:g}, whose squares "
+            "are too large. Take another unit."
         )
     result = stats.ttest_ind_from_stats(*first, *second, equal_var=equal_variances)
-    a, b = first[1] ** 2 / first[2], second[1] ** 2 / second[2]
-    df = float(first[2] + second[2] - 2)
     if equal_variances:
         pooled = ((first[2] - 1) * first[1] ** 2 + (second[2] - 1) * second[1] ** 2) / df
         error = math.sqrt(pooled * (1 / first[2] + 1 / second[2]))
@@ -245,11 +267,16 @@ def t_test_from_summary(
     )
 
 
+def _square(value: float) -> float:
+    return float(np.square(np.float64(value)))
+
+
 def _sample(values: ArrayLike, name: str) -> Floats:
-    sample = np.asarray(values, dtype=np.float64)
+    sample = numbers(values, f"{name} group")
     if sample.ndim != 1 or sample.size == 0 or not np.isfinite(sample).all():
         raise DataError(
-            f"{name} group: found the shape {sample.shape} or missing or infinite values; needed: "
-            "at least 1 finite number per group. Exclude patients without a value first."
+            f"{name} group: found the shape {sample.shape} with "
+            f"{int((~np.isfinite(sample)).sum())} missing or infinite values; needed: at least 1 "
+            "finite number per group. Exclude patients without a value first."
         )
     return sample

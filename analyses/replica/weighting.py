@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from replica.cohort import Cohort, design
+from replica.cohort import Cohort, check_names, design
 from replica.cox import CoxFit, fit_cox
-from replica.errors import EstimationError, ParameterError, one_of
+from replica.errors import DataError, EstimationError, ParameterError, one_of
 from replica.propensity import propensity_model
 from replica.protocol import ARM_KEYS, Ties
 from replica.risk_sets import cohort_times
@@ -67,6 +67,11 @@ class WeightingPlan:
         if self.stabilised and self.estimand == "ato":
             raise ParameterError(NOT_STABILISED)
         if self.truncate is not None:
+            if not isinstance(self.truncate, tuple | list) or len(self.truncate) != 2:
+                raise ParameterError(
+                    f"truncate: found {self.truncate!r}; allowed: two percentiles such as (1, 99), "
+                    "or None."
+                )
             check_percentiles(*self.truncate)
 
 
@@ -96,10 +101,18 @@ class Weighted:
         """Check that weights belong to the patients and are usable."""
         for series in (self.propensity_score, self.untruncated, self.weights):
             if list(series.index) != list(self.before.patients["patient_id"]):
-                raise ParameterError("weights: they are not those of the cohort's patients.")
+                raise ParameterError(
+                    "weights: found weights that are not those of the cohort's patients; allowed: "
+                    "one per patient, in the cohort's order. Make them with "
+                    "replica.weighting.weight."
+                )
         values = self.weights.to_numpy(dtype=np.float64)
         if not (np.isfinite(values) & (values > 0)).all():
-            raise EstimationError("weights: found values that are not finite and above 0.")
+            raise EstimationError(
+                "weights: found values that are not finite and above 0, first "
+                f"{values[~(np.isfinite(values) & (values > 0))][0]:g}. Make weights with "
+                "replica.weighting.weight, or truncate them."
+            )
 
     @property
     def after(self) -> Cohort:
@@ -137,12 +150,19 @@ def weight(cohort: Cohort, plan: WeightingPlan | None = None) -> Weighted:
     ------
     ParameterError
         If a covariate is unknown.
+    DataError
+        If an id is missing or occurs twice, or a covariate is missing.
     EstimationError
         If the propensity model cannot be estimated or a score is 0 or 1.
     """
     chosen = WeightingPlan() if plan is None else plan
-    patients = cohort.patients.sort_values("patient_id", kind="stable", ignore_index=True)
-    before = Cohort(cohort.study, patients, cohort.source, cohort.attrition)
+    before = cohort.by_id()
+    twice = int(before.patients["patient_id"].duplicated().sum())
+    if twice:
+        raise DataError(
+            f"patient_id: found {twice} rows whose id stands in another row too; allowed: one row "
+            "per patient. Keep one, or give each its own id."
+        )
     model = propensity_model(before, chosen.covariates or None)
     raw = balancing_weights(
         model.probability,
@@ -215,13 +235,12 @@ def weighted_cox(
     Binder, Biometrika 1992;79:139-147; Austin, Stat Med 2016;35:5642-5655. R:
     `coxph(Surv(t, d) ~ arm, weights = w, robust = TRUE)`.
     """
-    patients = weighted.before.patients
+    check_names(covariates)
     for name in covariates:
-        if name not in patients.columns:
-            raise ParameterError(f"unknown column, {one_of(name, patients.columns)}")
-        if patients[name].isna().any():
+        column = weighted.before.column(name)
+        if column.isna().any():
             raise ParameterError(
-                f"{name}: found {int(patients[name].isna().sum())} missing values; weights balance "
+                f"{name}: found {int(column.isna().sum())} missing values; weights balance "
                 "the whole cohort. Leave the covariate out, or exclude patients before weighting."
             )
     duration, event = cohort_times(weighted.before, outcome)

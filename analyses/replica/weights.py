@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from replica.arrays import arms, number, numbers
 from replica.errors import EstimationError, ParameterError, one_of
 
 __all__ = [
@@ -20,6 +21,9 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Estimand = Literal["ate", "att", "ato"]
+
+# Its inverse squared is still far from the largest number.
+_SMALLEST_SCORE = 1e-100
 
 NOT_STABILISED = (
     "stabilised: found True for overlap weights, which lie between 0 and 1 already; allowed for "
@@ -64,7 +68,7 @@ def balancing_weights(
         raise ParameterError(f"estimand: {one_of(estimand, get_args(Estimand))}")
     if stabilised and estimand == "ato":
         raise ParameterError(NOT_STABILISED)
-    e, arm = np.asarray(score, dtype=np.float64), np.asarray(treated, dtype=np.bool_)
+    e, arm = numbers(score, "score", ParameterError), arms(treated)
     if e.ndim != 1 or e.shape != arm.shape:
         raise ParameterError(
             f"found shapes {e.shape} (score) and {arm.shape} (treated); needed: one of each per "
@@ -82,6 +86,11 @@ def balancing_weights(
             "makes up for that. Leave out the covariate that decides treatment, or those patients."
         )
     share = float(arm.mean())
+    if min(float(e.min()), 1.0 - float(e.max())) < _SMALLEST_SCORE:
+        raise EstimationError(
+            f"weights: found propensity scores from {e.min():g} to {e.max():g}; their inverse is "
+            "no usable weight. Leave out the covariate that decides treatment, or those patients."
+        )
     if estimand == "ato":
         return np.where(arm, 1.0 - e, e)
     if estimand == "att":
@@ -93,7 +102,8 @@ def balancing_weights(
 
 def check_percentiles(low: float, high: float) -> None:
     """Refuse percentiles that are out of order or not between 0 and 100."""
-    if not 0 <= low < high <= 100:
+    ends = [number(end, "truncate") for end in (low, high)]
+    if not 0 <= ends[0] < ends[1] <= 100:
         raise ParameterError(
             f"truncate: found the percentiles {low} and {high}; needed: 0 <= low < high <= 100, "
             "such as (1, 99)."
@@ -125,7 +135,7 @@ def truncate_weights(weights: ArrayLike, low: float, high: float) -> tuple[Float
     Cole and Hernan, Am J Epidemiol 2008;168:656-664.
     """
     check_percentiles(low, high)
-    values = np.asarray(weights, dtype=np.float64)
+    values = numbers(weights, "weights", ParameterError)
     if values.ndim != 1 or not values.size or not np.isfinite(values).all():
         raise ParameterError(
             f"weights: found the shape {values.shape} with "
@@ -147,8 +157,8 @@ def effective_sample_size(weights: ArrayLike) -> float:
     -----
     Kish, Survey Sampling, 1965.
     """
-    w = np.asarray(weights, dtype=np.float64)
-    if not w.size or not (np.isfinite(w) & (w >= 0)).all() or not w.any():
+    w = numbers(weights, "weights", ParameterError)
+    if w.ndim != 1 or not w.size or not (np.isfinite(w) & (w >= 0)).all() or not w.any():
         raise ParameterError(
             f"weights: found {w.size} values; needed: finite ones, none below 0 and not all 0."
         )

@@ -30,6 +30,8 @@ MAX_LINES = 350
 # A new module takes its place here; `*` stands for any name.
 LAYERS = (
     ("errors",),
+    # what estimators are given, as arrays or refused
+    ("arrays",),
     # what a study is described in, what papers print, where files are
     ("vocabulary", "matching_plan", "protocol", "convention", "paths", "published", "estimate"),
     ("studies", "studies.*"),
@@ -48,10 +50,12 @@ LAYERS = (
         *("aalen_johansen", "gray", "subdistribution", "model_matrix"),
         *("firth", "proportional_hazards", "interaction"),
     ),
-    ("case_control", "weighting"),
+    ("case_control", "weighting", "matched_hazard"),
+    ("resampling",),
+    ("bootstrap",),
     ("balance", "balance_detail", "selection", "descriptives", "referee", "referee_*"),
     # a whole study
-    ("analysis", "settings"),
+    ("analysis", "settings", "profiles"),
     # comparison, synthesis, audit and what pages show
     ("agreement", "baseline", "synthetic"),
     ("comparison",),
@@ -62,14 +66,15 @@ LAYERS = (
 )
 # Sorted arrays and nothing else: no study, no file, no frame of patients
 KERNELS = {
-    "greedy": {"errors", "protocol"},
-    "reach": {"errors", "greedy"},
-    "pairing": {"errors", "greedy", "protocol", "reach"},
+    "arrays": {"errors"},
+    "greedy": {"arrays", "errors", "protocol"},
+    "reach": {"arrays", "errors", "greedy"},
+    "pairing": {"arrays", "errors", "greedy", "protocol", "reach"},
     "optimal": {"errors", "greedy", "reach"},
-    "weights": {"errors"},
-    "distribution": {"errors"},
+    "weights": {"arrays", "errors"},
+    "distribution": {"arrays", "errors"},
     "logistic_kernel": set(),
-    "logistic": {"errors", "logistic_kernel"},
+    "logistic": {"arrays", "errors", "logistic_kernel"},
     "partial_likelihood": {"risk_sets"},
     "counting_process": {"risk_sets"},
     "exact_ties": {"risk_sets"},
@@ -77,8 +82,8 @@ KERNELS = {
     "third_moments": {"risk_sets"},
     "newton": {"partial_likelihood", "risk_sets"},
     "penalised_likelihood": {"errors", "risk_sets"},
-    "risk_sets": {"cohort", "errors"},
-    "product_limit": {"convention", "errors", "risk_sets"},
+    "risk_sets": {"arrays", "cohort", "errors"},
+    "product_limit": {"arrays", "convention", "errors", "risk_sets"},
 }
 
 

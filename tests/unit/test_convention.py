@@ -15,7 +15,7 @@ from replica.convention import (
     convention,
 )
 from replica.errors import ParameterError
-from replica.protocol import CALIPER_SCALES, ORDERS, TIES
+from replica.protocol import CALIPER_SCALES, DRAWS, ORDERS, TIES
 
 
 @pytest.mark.parametrize("key", ["spss", "trinetx", "r_matchit_survival"])
@@ -36,6 +36,7 @@ def test_settings_are_ones_the_estimators_know(profile):
     """Caliper scale, order and ties are values that the protocol allows."""
     assert profile.caliper_scale in CALIPER_SCALES
     assert profile.order in ORDERS
+    assert profile.draw in DRAWS
     assert profile.ties in TIES
     assert profile.median_interval in {"plain", "log", "log-log", "spss"}
     assert profile.survival_interval in {"plain", "log", "log-log"}
@@ -61,7 +62,18 @@ def test_programs_differ_where_their_results_do():
     assert TRINETX.caliper_scale == "sd_probability_pooled"
     assert (SPSS.fisher_below, R_MATCHIT_SURVIVAL.fisher_below) == (5.0, 0.0)
     assert (SPSS.continuity_correction, R_MATCHIT_SURVIVAL.continuity_correction) == (False, True)
+    assert (SPSS.draw, R_MATCHIT_SURVIVAL.draw, TRINETX.draw) == (
+        "exact_then_random",
+        "nearest",
+        "nearest",
+    )
     assert (SPSS.median_interval, R_MATCHIT_SURVIVAL.median_interval) == ("spss", "log")
+
+
+def test_the_rule_for_counts_is_said_in_words():
+    """A page says which test a profile uses."""
+    assert SPSS.chi_square_rule == "Pearson, Fisher if fewer than 5 expected"
+    assert R_MATCHIT_SURVIVAL.chi_square_rule == "Yates in 2 x 2 tables"
 
 
 def test_a_profile_cannot_be_changed():

@@ -176,7 +176,11 @@ STUDY = Study(
         caliper_scale="probability",
         ratio=1,
         order="data",
-        assumed=("covariates", "caliper_scale", "order", "draw"),
+        # The paper states pairs, the caliper's number and nothing else.
+        assumed=(
+            *("covariates", "caliper_scale", "caliper_inclusive", "exact", "covariate_calipers"),
+            *("method", "order", "draw", "replace", "discard"),
+        ),
     ),
     calendar=Calendar(
         start_column="second_line_start",
