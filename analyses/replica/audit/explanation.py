@@ -1,0 +1,193 @@
+"""Search the single slip that would make clashing numbers agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from replica.audit.claims import Claim
+from replica.audit.edits import Edit, edits
+from replica.audit.finding import Checked, Explanation, Finding
+from replica.audit.rule import Rule
+from replica.audit.rules import all_rules
+from replica.audit.table import PrintedTable
+from replica.protocol import Study
+from replica.published import PublishedValue
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A slip that resolves a finding, and what else it does to its neighbourhood.
+
+    `resolved` and `raised` count findings, `gained` checks that fit (less those that no longer
+    do), `reconciled` the rows of the findings resolved.
+    """
+
+    edit: Edit
+    resolved: int
+    raised: int
+    gained: int
+    reconciled: int
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """How well it does, the smaller the better: findings left over, then checks that fit."""
+        return (self.raised - self.resolved, -self.gained)
+
+    @property
+    def rank(self) -> tuple[int, int, int, int, str]:
+        """The order of candidates: by score, then by the size of the slip."""
+        return (*self.score, self.edit.cost, len(self.edit.changes), self.edit.text)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The outcome of a search: what resolves the finding, best first, of how many edits tried."""
+
+    candidates: tuple[Candidate, ...]
+    tried: int
+
+    def explanation(self) -> Explanation | None:
+        """Return the best slip, with the runner-up and how many of the edits do as well."""
+        if not self.candidates:
+            return None
+        best = self.candidates[0]
+        as_good = sum(each.score == best.score for each in self.candidates)
+        text = f"{best.edit.text}; agrees with {best.reconciled} rows"
+        if len(self.candidates) > 1:
+            text += f". Next: {self.candidates[1].edit.text}"
+        return Explanation(
+            kind=best.edit.kind,
+            text=f"{text}.",
+            would_be=best.edit.would_be,
+            tried=self.tried,
+            chance=as_good / self.tried,
+        )
+
+
+def explained(
+    findings: Iterable[Finding],
+    published: Iterable[PublishedValue],
+    study: Study | None = None,
+    claims: Iterable[Claim] = (),
+) -> tuple[Finding, ...]:
+    """Return the findings, each with the best slip found, if one resolves it.
+
+    Parameters
+    ----------
+    findings
+        As `audit` gives them; those about words keep none.
+    published, study, claims
+        As they were audited.
+
+    Notes
+    -----
+    `chance` of an explanation is the share of the edits tried that resolve as much: a fit among
+    hundreds that do as well is not told from luck.
+    """
+    table = PrintedTable(published, study, claims)
+    rules = all_rules()
+    return tuple(
+        replace(finding, explanation=search(table, finding, rules).explanation())
+        for finding in findings
+    )
+
+
+def search(table: PrintedTable, finding: Finding, rules: Sequence[Rule]) -> Search:
+    """Try every small edit of a finding's rows and keep those that resolve it.
+
+    Parameters
+    ----------
+    table
+        All printed numbers of the paper.
+    finding
+        The finding to be explained.
+    rules
+        All rules; the finding's own is among them.
+    """
+    own = [rule for rule in rules if rule.name == finding.rule]
+    if not own or _of_words(own[0]):
+        return Search((), 0)
+    near = _neighbourhood(table, finding)
+    before = {near: _checks(near, table, rules)}
+    tried = edits(table, finding)
+    candidates = []
+    for edit in tried:
+        if not _resolves(_checks(edit.apply(near), table, own), finding):
+            continue
+        # Every number of a group depends on its size, so that a size is weighed by all of them.
+        sized = any(table.is_size(table.by_id[name]) for name, _ in edit.changes)
+        rows = table.rows if sized else near
+        if rows not in before:
+            before[rows] = _checks(rows, table, rules)
+        after = _checks(edit.apply(rows), table, rules)
+        candidate = _compare(edit, before[rows], after, minor=finding.severity == "rounding")
+        if candidate.raised < candidate.resolved and candidate.gained > 0:
+            candidates.append(candidate)
+    return Search(tuple(sorted(candidates, key=lambda each: each.rank)), len(tried))
+
+
+def _resolves(checks: Sequence[Checked], finding: Finding) -> bool:
+    """Whether the rows now fit, rather than being left unchecked."""
+    if any(check.finding is not None and _same(check.ids, finding.ids) for check in checks):
+        return False
+    return any(check.fits and set(check.ids) & set(finding.rows) for check in checks)
+
+
+def _compare(
+    edit: Edit, before: Sequence[Checked], after: Sequence[Checked], *, minor: bool
+) -> Candidate:
+    old = [check for check in before if check.finding is not None]
+    new = [check for check in after if check.finding is not None]
+    resolved = [one for one in old if not any(_alike(one, each) for each in new)]
+    # A slip undone on rounded numbers may leave a unit of the last digit: weighed only where the
+    # finding is no larger itself.
+    raised = [
+        each
+        for each in new
+        if (minor or (each.finding is not None and each.finding.severity != "rounding"))
+        and not any(_alike(one, each) for one in old)
+    ]
+    gained = sum(check.fits for check in after) - sum(check.fits for check in before)
+    reconciled = {name for one in resolved for name in one.ids}
+    return Candidate(edit, len(resolved), len(raised), gained, len(reconciled))
+
+
+def _of_words(rule: Rule) -> bool:
+    return rule.name.startswith("words_")
+
+
+def _neighbourhood(table: PrintedTable, finding: Finding) -> tuple[PublishedValue, ...]:
+    """Return the rows that share an item or an outcome with the finding, sizes and settings."""
+    rows = [table.by_id[name] for name in finding.rows]
+    items = {row.item for row in rows if not table.is_size(row)}
+    outcomes = {row.outcome for row in rows if row.outcome}
+    # A curve of a subgroup is weighed by the counts of the covariate that makes it.
+    items |= {row.subgroup.partition("=")[0] for row in rows if row.subgroup}
+    whole = any(table.is_size(row) for row in rows) and not items
+    return tuple(
+        row
+        for row in table.rows
+        if whole
+        or row.item in items
+        or row.outcome in outcomes
+        or table.is_size(row)
+        or row.statistic == "setting"
+    )
+
+
+def _checks(
+    rows: Iterable[PublishedValue], table: PrintedTable, rules: Iterable[Rule]
+) -> list[Checked]:
+    edited = PrintedTable(rows, table.study, table.claims)
+    return [check for rule in rules if not _of_words(rule) for check in rule.check(edited)]
+
+
+def _alike(one: Checked, other: Checked) -> bool:
+    return one.rule == other.rule and _same(one.ids, other.ids)
+
+
+def _same(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two checks of one rule are on mostly the same rows."""
+    mine, yours = set(one), set(other)
+    return 2 * len(mine & yours) > min(len(mine), len(yours))

@@ -1,0 +1,58 @@
+"""How each printed number stands after the audit: the cells of a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from replica.audit.finding import Checked
+from replica.audit.removal import confirmations, smallest_removal
+from replica.published import PublishedValue
+
+Mark = Literal["unchecked", "confirmed", "rounding", "questioned", "involved", "contradicted"]
+MARKS: tuple[Mark, ...] = get_args(Mark)
+
+
+def marks(published: Iterable[PublishedValue], checks: Iterable[Checked]) -> dict[str, Mark]:
+    """Return how each printed number stands, by id.
+
+    Parameters
+    ----------
+    published
+        The printed numbers.
+    checks
+        The outcomes of `check_all` on them.
+
+    Returns
+    -------
+    `contradicted`: among the fewest numbers whose removal leaves the rest possible. `involved`: in
+    an exact contradiction that another row's removal resolves, and not confirmed otherwise.
+    `questioned`: in a model-based finding above rounding. `rounding`: in a finding of a unit of
+    the last digit. `confirmed`: only in checks that fit. `unchecked`: in none.
+    """
+    outcomes = tuple(checks)
+    found = [check.finding for check in outcomes if check.finding is not None]
+    confirmed = confirmations(outcomes)
+    removed = set(smallest_removal(found, confirmed))
+    standing: dict[str, Mark] = {}
+    for row in published:
+        standing[row.id] = "confirmed" if confirmed[row.id] else "unchecked"
+    for finding in found:
+        clashing = {name for clash in finding.clashes for name in clash}
+        for name in finding.rows:
+            mark: Mark = "questioned"
+            if finding.severity == "rounding":
+                mark = "rounding"
+            elif name in clashing:
+                mark = "involved"
+            if name in removed and name in clashing:
+                mark = "contradicted"
+            elif confirmed[name] and not _names_only(finding.rows, confirmed):
+                continue  # other numbers confirm this one; the finding rests on another of its rows
+            standing[name] = max(standing[name], mark, key=MARKS.index)
+    return standing
+
+
+def _names_only(rows: Iterable[str], confirmed: dict[str, int]) -> bool:
+    """Whether every row of a finding is confirmed elsewhere, so that none stands out."""
+    return all(confirmed.get(name, 0) for name in rows)

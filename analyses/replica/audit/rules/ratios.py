@@ -1,0 +1,238 @@
+"""Odds ratios against the counts behind them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from replica.audit.counts import CountTable, admits, count_table
+from replica.audit.finding import Checked
+from replica.audit.interval import show
+from replica.audit.rule import Rule
+from replica.audit.table import PrintedTable
+from replica.audit.wald import PrintedRatio, printed_ratios
+from replica.contingency import Ratio, odds_ratio
+from replica.published import PublishedValue
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One way to read a ratio off the counts: which level over which, which arm over which."""
+
+    text: str
+    as_read: bool
+    exact: Fraction
+    ratio: Ratio
+
+
+class OddsRatioFromCounts(Rule):
+    """An odds ratio of two groups follows from their counts."""
+
+    title = "An odds ratio follows from its counts, in the direction of its columns"
+    needs = "an odds ratio of two groups, and the counts of its item in both"
+    how_to_read = (
+        "The cross-product of the printed counts is not the ratio (an adjusted ratio may differ), "
+        "or it is, but read the other way round: the odds of the second group over the first, or "
+        "of being without the level. Which level is the reference is often not stated; where only "
+        "one level is printed, the ratio is read as that level against the rest. Where fewer than "
+        "half of a comparison's ratios follow from counts, they are taken to be adjusted and "
+        "graded as rounding."
+    )
+
+    def check(self, table: PrintedTable) -> Iterator[Checked]:
+        """Check every odds ratio with counts."""
+        columns: dict[tuple[str, str, str], list[_Case]] = defaultdict(list)
+        for printing in printed_ratios(table):
+            row = printing.row
+            if row.statistic != "or" or row.model == "multivariable":
+                continue
+            counts = count_table(table, row)
+            if counts is None:
+                continue
+            readings = list(_readings(counts, row))
+            if readings:
+                columns[row.where, row.arm, row.comparator].append((printing, counts, readings))
+        for cases in columns.values():
+            follow = [bool(_matching(table, each.row, found)) for each, _, found in cases]
+            for printing, counts, readings in cases:
+                yield from self._check(
+                    table, printing, counts, readings, crude=2 * sum(follow) >= len(follow)
+                )
+
+    def _check(
+        self,
+        table: PrintedTable,
+        printing: PrintedRatio,
+        counts: CountTable,
+        readings: list[_Reading],
+        *,
+        crude: bool,
+    ) -> Iterator[Checked]:
+        row, rows = printing.row, printing.rows
+        printed = {name: rows[name] for name in ("ci_low", "ci_high", "p") if name in rows}
+        matching = _matching(table, row, readings)
+        if not matching:
+            if row.level or len(counts.levels) == 2:
+                yield self._differs(table, printing, counts, readings, crude=crude)
+            return  # how several levels were made into one ratio is not known
+        best = max(matching, key=lambda r: (len(_fitting(table, printed, r)), r.as_read))
+        fitting = _fitting(table, printed, best)
+        ids = (*counts.ids, *printing.ids("or", *fitting))
+        given = f"{counts.shown} give {_show(table, row, printed, best.ratio)}"
+        shown = f"{given} as {best.text}"
+        apart = [name for name in printed if name not in fitting]
+        if apart and (fitting or not printed):
+            told = ", ".join(f"{name} {printed[name].printed}" for name in apart)
+            values = _values(best.ratio)
+            near = all(
+                table.printed(printed[name]).within_a_unit(Fraction(values[name])) for name in apart
+            )
+            yield self.finds(
+                (*ids, *printing.ids(*apart)),
+                f"{shown} (Woolf's interval, Wald's p); printed {told}.",
+                certainty="model_based",
+                severity=table.severity([row.id], flips=True, within_a_unit=near),
+            )
+        if best.as_read:
+            yield self.fits(ids, shown)
+        else:
+            yield self._inverse(table, row, counts, best, ids, given)
+
+    def _inverse(
+        self,
+        table: PrintedTable,
+        row: PublishedValue,
+        counts: CountTable,
+        best: _Reading,
+        ids: tuple[str, ...],
+        shown: str,
+    ) -> Checked:
+        opposed = [
+            claim
+            for claim in table.claims_about.get(row.estimate_id, ())
+            if claim.direction == ("higher" if best.exact > 1 else "lower")
+            and table.is_subject(claim, row)
+        ]
+        names = (*ids, *(claim.key for claim in opposed))
+        inverse = show(1 / best.exact, table.printed(row).digits)
+        message = (
+            f"{row.printed} follows from the counts as {best.text}: {shown}. Read as "
+            f"{counts.arms[0]} over {counts.arms[1]}, the columns' direction, gives {inverse}."
+        )
+        if opposed:
+            places = ", ".join(dict.fromkeys(claim.where for claim in opposed))
+            message += f" Words of the opposite direction stand in: {places}."
+        return self.finds(
+            names,
+            message,
+            certainty="exact",
+            severity=table.severity([row.id], flips=bool(opposed)),
+            clashes=[(claim.key, row.id, *counts.ids) for claim in opposed],
+        )
+
+    def _differs(
+        self,
+        table: PrintedTable,
+        printing: PrintedRatio,
+        counts: CountTable,
+        readings: list[_Reading],
+        *,
+        crude: bool,
+    ) -> Checked:
+        row = printing.row
+        digits = table.printed(row).digits
+        shown = "; ".join(f"{r.text} {show(r.exact, digits)}" for r in readings)
+        exact = row.model in ("crude", "univariable") and not counts.completed
+        near = any(table.printed(row).within_a_unit(reading.exact) for reading in readings)
+        ids = (*counts.ids, *printing.ids("or"))
+        basis = "" if exact else " An adjusted ratio, or one of other patients, need not follow."
+        return self.finds(
+            ids,
+            f"{counts.shown} give {shown}; printed {row.printed}.{basis}",
+            certainty="exact" if exact else "model_based",
+            severity=table.severity(ids, within_a_unit=near or not (exact or crude)),
+            clashes=[(*counts.ids, name) for name in printing.ids("or")] if exact else (),
+        )
+
+
+_Case = tuple[PrintedRatio, CountTable, list[_Reading]]
+
+
+def _matching(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> list[_Reading]:
+    interval = table.interval(row)
+    return [each for each in readings if interval is not None and each.exact in interval]
+
+
+def _readings(counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
+    """Yield the odds ratios of two levels, or of one against the rest, in both directions."""
+    levels = list(zip(counts.levels, counts.counts, strict=True))
+    if len(levels) == 2:
+        pairs = [(levels[0], levels[1])]
+    else:
+        pairs = list(combinations(levels, 2))
+        for place in range(len(levels)):
+            others = [cells for at, (_, cells) in enumerate(levels) if at != place]
+            rest = (sum(cells[0] for cells in others), sum(cells[1] for cells in others))
+            pairs.append((levels[place], ("the other levels", rest)))
+        for cut in range(2, len(levels) - 1):
+            low, high = levels[:cut], levels[cut:]
+            names = ("+".join(name for name, _ in low), "+".join(name for name, _ in high))
+            sums = [
+                (sum(cells[0] for _, cells in part), sum(cells[1] for _, cells in part))
+                for part in (low, high)
+            ]
+            pairs.append(((names[0], sums[0]), (names[1], sums[1])))
+    one, other = counts.arms
+    # With one level printed the ratio is of that level; with two, which one is not stated.
+    stated = counts.completed or bool(row.level)
+    for (name, (a, c)), (against, (b, d)) in pairs:
+        if min(a, b, c, d) == 0:
+            continue
+        ratio = odds_ratio(a, b, c, d)
+        exact = Fraction(a * d, b * c)
+        label = name or counts.item
+        yield _Reading(
+            f"the odds of {label} in {one} over {other}",
+            True,
+            exact,
+            ratio,
+        )
+        yield _Reading(
+            f"the odds of {label} in {other} over {one}"
+            if stated
+            else f"the odds of {against} in {one} over {other}",
+            not stated,
+            1 / exact,
+            ratio.inverse(),
+        )
+
+
+def _fitting(
+    table: PrintedTable, printed: dict[str, PublishedValue], reading: _Reading
+) -> tuple[str, ...]:
+    values = _values(reading.ratio)
+    found = []
+    for name, row in printed.items():
+        interval = table.interval(row)
+        if interval is not None and admits(interval, values[name]):
+            found.append(name)
+    return tuple(found)
+
+
+def _values(ratio: Ratio) -> dict[str, float]:
+    return {"ci_low": ratio.ci_low, "ci_high": ratio.ci_high, "p": ratio.p}
+
+
+def _show(
+    table: PrintedTable, row: PublishedValue, printed: dict[str, PublishedValue], ratio: Ratio
+) -> str:
+    digits = table.printed(row).digits
+    text = show(ratio.estimate, digits)
+    if {"ci_low", "ci_high"} <= set(printed):
+        text += f" ({show(ratio.ci_low, digits)} to {show(ratio.ci_high, digits)})"
+    if "p" in printed:
+        text += f", p {show(ratio.p, max(2, table.printed(printed['p']).digits))}"
+    return text
