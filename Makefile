@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# the same with what only the benchmarks need beside it
+BENCH := .venv-bench
 
 # Numerical libraries on one thread: sums in a fixed order give the same bytes on every run.
 export OMP_NUM_THREADS := 1
@@ -10,7 +12,7 @@ export MKL_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint format types lock synthesize clean
+.PHONY: help book test lint format types lock synthesize simulate bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,9 +44,26 @@ types: $(VENV)/installed  ## mypy, strict on the package
 synthesize: $(VENV)/installed  ## make the committed synthetic cohort again
 	$(BIN)/replica synthesize sclc_second_line
 
-lock:  ## renew requirements.lock (needs uv)
+simulate: $(VENV)/installed  ## plant a truth, count how often intervals cover it (minutes)
+	$(BIN)/python benchmarks/simulate.py
+
+$(BENCH)/installed: requirements.lock benchmarks/requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+bench: $(BENCH)/installed  ## time the package beside R and others (half an hour; leave the machine alone)
+	@command -v Rscript >/dev/null || echo 'Rscript is not on the PATH: rows of R will say "not measured"; the rest is measured'
+	$(BENCH)/bin/python benchmarks/run.py $(ARGS)
+
+lock:  ## renew both lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  -c requirements.lock benchmarks/requirements.in -o benchmarks/requirements.lock
 
 clean:  ## remove everything generated (keeps .venv)
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Measuring the package beside its peers: same arrays, one run, one process for each timing."""
