@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -41,13 +41,17 @@ def agreement(
     *,
     targets: Collection[str] = (),
     settings: Settings | None = None,
+    contradicted: Mapping[str, str] | None = None,
 ) -> tuple[Verdict, ...]:
     """Give every printed number a verdict.
 
     `reproduced` means that the computed number, rounded half up on exact rationals, is printed
     the same; `rounding` that it is within one unit of the last printed digit; `different` also
     that a number is printed and ours is not estimable; `not_computable` comes with its reason. A
-    median printed as not reached is reproduced by one that the data do not reach.
+    median printed as not reached is reproduced by one that the data do not reach. `contradicted`
+    comes before all of these, for synthetic and supplied patients alike: that a printed number
+    cannot hold beside others says nothing about the patients, and patients who give it back do not
+    mend it. The computed number is shown all the same.
 
     Parameters
     ----------
@@ -60,12 +64,32 @@ def agreement(
     settings
         What the analysis used for settings of the methods, by item and level: the spellings that
         a paper may print it in (`0.02`, `.02`), of which the first is shown when none is printed.
+    contradicted
+        Ids of printed numbers that cannot hold beside others of the paper, each with the finding
+        that shows it, as `replica.audit.contradictions` gives them.
+
+    Raises
+    ------
+    ParameterError
+        If an id in `contradicted` is not printed: it belongs to another table.
     """
     by_key: dict[tuple[str, ...], Estimate] = {}
     for estimate in computed:
         by_key.setdefault(estimate.key, estimate)
-    used = settings or {}
-    return tuple(_verdict(row, by_key.get(row.key), targets, used) for row in published)
+    used, excluded = settings or {}, contradicted or {}
+    strange = sorted(set(excluded) - {row.id for row in published})
+    if strange:
+        raise ParameterError(
+            f"contradicted: found {', '.join(strange)}, which this table does not print; audit the "
+            "same table of printed numbers."
+        )
+    verdicts = (_verdict(row, by_key.get(row.key), targets, used) for row in published)
+    return tuple(
+        replace(verdict, outcome="contradicted", evidence=excluded[verdict.published.id])
+        if verdict.published.id in excluded
+        else verdict
+        for verdict in verdicts
+    )
 
 
 def _verdict(
@@ -167,6 +191,20 @@ def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
     number["inputs"] = len(listed) - len(results)
     number["all"] = len(listed)
     return number
+
+
+def shares(number: Mapping[str, int]) -> dict[str, str]:
+    """Write what is reproduced as percents of the attainable and of all results, if there are any.
+
+    Parameters
+    ----------
+    number
+        Counts as `counts` gives them.
+    """
+    return {
+        of: f"{100 * number['reproduced'] / number[of]:.1f}%" if number[of] else "none"
+        for of in ("attainable", "results")
+    }
 
 
 def verification(

@@ -63,7 +63,8 @@ def stage(root: Path, report: Report = print) -> Path:
 
     Studies' notebooks (`analyses/*.ipynb`) run first and at once; what they wrote to
     `build/verification/` is merged; then the notebooks among the pages (`book/**/*.ipynb`) run,
-    which may read it. What all of them wrote to `build/results/` is staged as `results/`.
+    which may read it; what audits wrote to `build/audit/` is merged as well. What all of them wrote
+    to `build/results/` is staged as `results/`.
 
     Raises
     ------
@@ -72,9 +73,10 @@ def stage(root: Path, report: Report = print) -> Path:
     """
     made = root / "build"
     staged = made / "stage"
-    for old in (staged, made / "results", made / "verification"):
+    for old in (staged, made / "results", made / "verification", made / "audit"):
         shutil.rmtree(old, ignore_errors=True)
-    (made / "verification.json").unlink(missing_ok=True)
+    for old in (made / "verification.json", made / "audit.json"):
+        old.unlink(missing_ok=True)
 
     book = root / "book"
     _copy(book, staged / "book", leave_out="*.ipynb")
@@ -87,6 +89,7 @@ def stage(root: Path, report: Report = print) -> Path:
     merge_verification(root, [path.stem for path in studies])
     prose = (path for path in book.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
     _run_all(root, sorted(prose), report)
+    merge_audits(root)
 
     _copy(made / "results", staged / "results")
     return staged
@@ -121,6 +124,16 @@ def merge_verification(root: Path, keys: Iterable[str]) -> Path:
     merged.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"studies": studies}, indent=1, ensure_ascii=False, allow_nan=False)
     merged.write_text(text + "\n", encoding="utf-8")
+    return merged
+
+
+def merge_audits(root: Path) -> Path:
+    """Merge the findings of each study's build/audit/<key>.json into the list build/audit.json."""
+    found: list[object] = []
+    for path in sorted((root / "build" / "audit").glob("*.json")):
+        found += json.loads(path.read_text(encoding="utf-8"))
+    merged = root / "build" / "audit.json"
+    merged.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return merged
 
 

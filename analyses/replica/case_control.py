@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from replica.arrays import limits, numbers, whole_number
+from replica.arrays import numbers
 from replica.cohort import Cohort
-from replica.errors import DataError, MatchingError, ParameterError, ProtocolError, one_of
+from replica.errors import DataError, MatchingError, ParameterError, one_of
 from replica.matched import control_weights, exact_strata, set_summary
+from replica.matching_plan import CaseControlPlan
 from replica.optimal import edges_of
 from replica.reach import Units, units_of
 
@@ -22,47 +22,6 @@ __all__ = ["CaseControl", "CaseControlPlan", "match_case_control"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-CaseOrder = Literal["hardest", "data"]
-
-
-@dataclass(frozen=True)
-class CaseControlPlan:
-    """Which controls may be matched to a case (a treated patient), and in which order they are.
-
-    `within` names measures, or the study's calendar column for the calendar year of its date, with
-    the largest difference allowed (years of age, calendar years; the difference itself is allowed,
-    0 asks for equality). `exact` names covariates. `order` `hardest` serves first the case with the
-    fewest eligible controls, `data` goes by patient id; at ratio k every case gets its first
-    control before any gets a second.
-    """
-
-    within: tuple[tuple[str, float], ...]
-    exact: tuple[str, ...] = ()
-    ratio: int = 1
-    replace: bool = False
-    order: CaseOrder = "hardest"
-
-    def __post_init__(self) -> None:
-        """Refuse impossible settings."""
-        if self.order not in get_args(CaseOrder):
-            raise ProtocolError(f"order: {one_of(self.order, get_args(CaseOrder))}")
-        whole_number(self.ratio, "ratio", " control per case", ProtocolError)
-        found = limits(self.within, "within", ProtocolError)
-        keys = list(found)
-        if not isinstance(self.exact, tuple | list):
-            raise ProtocolError(
-                f"exact: found {self.exact!r}; allowed: names in a tuple. Write ({self.exact!r},)."
-            )
-        if not keys or len({*keys, *self.exact}) < len(keys) + len(self.exact):
-            raise ProtocolError(
-                f"within, exact: found {keys} and {list(self.exact)}; name at least one measure "
-                "under `within`, and nothing twice."
-            )
-        for key, width in found.items():
-            if not 0 <= width < np.inf:
-                raise ProtocolError(
-                    f"within: found {width} for {key}; needed: a finite difference of 0 or more."
-                )
 
 
 @dataclass(frozen=True)

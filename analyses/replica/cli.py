@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from replica import baseline, book, notebooks
+from replica import baseline, book, cli_audit, notebooks
+from replica.agreement import shares
+from replica.audit import contradictions, read_claims
 from replica.errors import NotebookError, ReplicaError, SynthesisError, one_of
-from replica.paths import build_path, notebook_path, repository, synthetic_path
-from replica.published import load_published
+from replica.paths import build_path, claims_path, notebook_path, repository, synthetic_path
+from replica.protocol import Study
+from replica.published import PublishedValue, load_published
 from replica.studies import load_study, study_keys
 from replica.supplied import check, dictionary, read_table, template
+from replica.synthesis.snapshots import every_so_often, read_snapshot, write_snapshot
 from replica.synthesis.synthesize import DEFAULT_EVALUATIONS, DEFAULT_SEED, better
 from replica.synthesis.synthesize import synthesize as make_cohort
 from replica.synthetic import origin, read_report, write_synthetic
@@ -72,6 +77,9 @@ data_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Prepare and check your own patients' file."
 )
 app.add_typer(data_app, name="data", epilog="Example: replica data template sclc_second_line")
+app.command(
+    name="audit", epilog="Example: replica audit myeloma_second_primary --report report.md"
+)(cli_audit.audit)
 
 StudyKey = Annotated[str, typer.Argument(help="Key of a study; `replica studies` lists them.")]
 
@@ -172,6 +180,14 @@ def make_book() -> None:
     out.print(f"The book is at {page}\nOpen {page.as_uri()}")
 
 
+def not_aimed_at(study: Study, published: Sequence[PublishedValue]) -> dict[str, str]:
+    """Rows that a search leaves out: contradicted ones, and those the protocol sets aside."""
+    aside = {id_: given.reason for given in study.set_aside for id_ in given.ids}
+    said = claims_path(study.key)
+    claims = read_claims(said, published) if said.is_file() else ()
+    return aside | contradictions(published, study, claims)
+
+
 @app.command(epilog="Example: replica synthesize sclc_second_line --seed 7")
 def synthesize(
     study: StudyKey,
@@ -185,11 +201,16 @@ def synthesize(
 ) -> None:
     """Make a study's synthetic patients from its printed numbers.
 
-    The same seed and number of evaluations give the same bytes. A cohort that meets more printed
-    numbers than the new one is not overwritten.
+    The same seed and number of evaluations give the same bytes. A search that was stopped goes on
+    where it stood, to the same result. A cohort that meets more printed numbers than the new one is
+    not overwritten.
     """
     chosen, published = load_study(study), load_published(study)
     folder = out or synthetic_path(study).parent
+    about = origin(seed, evaluations)
+    plan = about | {"study": repr(chosen), "published": [(r.id, r.printed) for r in published]}
+    stood_at = build_path() / "synthesis" / f"{study}-{seed}-{evaluations}.npz"
+    resume = read_snapshot(stood_at, plan)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[state]}")) as bar:
         task = bar.add_task("starting", state="")
@@ -198,17 +219,21 @@ def synthesize(
             published,
             np.random.default_rng(seed),
             evaluations=evaluations,
+            excluded=not_aimed_at(chosen, published),
             progress=lambda stage, done, total, state: bar.update(
                 task, description=stage, completed=done, total=total, state=state
             ),
+            keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
+            resume=resume,
         )
-    report = origin(seed, evaluations) | made.report
+    report = about | made.report
     if not better(report, read_report(folder, study)):
         raise SynthesisError(
             f"the cohort in {folder} meets more printed numbers than this one and was kept. Allow "
             "more --evaluations, try another --seed, or write elsewhere with --out."
         )
     written, _ = write_synthetic(folder, study, made.patients, report)
+    stood_at.unlink(missing_ok=True)
     number = report["targets"]
     _plain().print(
         f"{number['reproduced']} of {number['aimed_at']} printed numbers aimed at are met, "
@@ -234,10 +259,13 @@ def verify(
         raise NotebookError("the book was not made from the files as they are; run `replica book`.")
     made = baseline.read_json(root / "build" / "verification.json", "make it with `replica book`")
     now = baseline.summarise(made)
-    table = Table("Study", *(verdict.replace("_", " ") for verdict in baseline.RANKING), "All")
+    kinds = (verdict.replace("_", " ") for verdict in baseline.RANKING)
+    table = Table("Study", *kinds, "All", "Of attainable", "Of all results")
     for key, verdicts in now.items():
         counts = baseline.counts(verdicts)
-        table.add_row(key, *map(str, counts.values()), str(len(verdicts)))
+        number = made["studies"][key].get("counts")
+        share = shares(number).values() if number else ()
+        table.add_row(key, *map(str, counts.values()), str(len(verdicts)), *share)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     committed = root / "data" / "baseline.json"
     if update:

@@ -18,11 +18,12 @@ from replica.estimate import Estimate, Quantity
 from replica.protocol import Study
 from replica.published import QUANTITY, PublishedValue
 
-Kind = Literal["count", "ratio", "interval", "range", "p", "rate", "median", "number"]
+Kind = Literal["count", "ratio", "odds", "interval", "range", "p", "rate", "median", "number"]
 
 PATTERNS: Mapping[Kind, tuple[tuple[str, ...], str]] = {
     "count": (("n", "percent"), "{} ({})"),
     "ratio": (("hr", "ci_low", "ci_high"), "{} ({}–{})"),  # noqa: RUF001 - an en dash between numbers
+    "odds": (("or", "ci_low", "ci_high"), "{} ({}–{})"),  # noqa: RUF001 - as above
     "interval": (("median", "ci_low", "ci_high"), "{} ({}–{})"),  # noqa: RUF001 - as above
     "range": (("median", "min", "max"), "{} ({}–{})"),  # noqa: RUF001 - as above
     "p": (("p",), "{}"),

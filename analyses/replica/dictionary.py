@@ -158,16 +158,17 @@ def _described(study: Study) -> Iterator[Column]:
         yield _category(characteristic, characteristic.arms)
     for measure in study.measures:
         yield _measure(measure)
+    zero = "start of treatment" if study.calendar is None else study.calendar.time_zero
     if study.calendar is not None:
         yield Column(
             study.calendar.start_column,
             "date",
-            "Start of treatment, time zero of every outcome, as year-month-day",
+            f"{zero[0].upper()}{zero[1:]}, time zero of every outcome, as year-month-day",
             first=study.calendar.enrolment_start,
             last=study.calendar.enrolment_end,
         )
     for outcome in study.outcomes:
-        yield from _outcome(outcome)
+        yield from _outcome(outcome, zero)
 
 
 def _with_labels(label: str, levels: tuple[Level, ...]) -> str:
@@ -193,11 +194,11 @@ def _measure(measure: Measure) -> Column:
     )
 
 
-def _outcome(outcome: Outcome) -> Iterator[Column]:
+def _outcome(outcome: Outcome, zero: str) -> Iterator[Column]:
     yield Column(
         outcome.duration,
         "number",
-        f"{outcome.label}: time from the start of treatment to the event or to censoring",
+        f"{outcome.label}: time from the {zero} to the event or to censoring",
         unit=outcome.unit,
         minimum=0,
     )

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from replica.arrays import arms, labels, number, numbers, whole_number
-from replica.errors import MatchingError, ParameterError, one_of
-from replica.protocol import ORDERS, Order
+from replica.arrays import arms, numbers
+from replica.errors import ParameterError
+from replica.matching_input import (
+    Places,
+    ascending,
+    check_settings,
+    check_units,
+    line_up,
+    place_kind,
+    rank_keys,
+    stratum_codes,
+    turns,
+)
+from replica.protocol import Order
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -21,7 +31,7 @@ Ints = NDArray[np.int64]
 
 
 @njit(cache=True)
-def _find(parent: Ints, node: int) -> int:
+def _find(parent: Places, node: int) -> int:
     """Root of a node, halving the path on the way, so that used controls are skipped for free."""
     while parent[node] != node:
         parent[node] = parent[parent[node]]
@@ -35,30 +45,35 @@ class Line(NamedTuple):
     `controls` are the rows of the controls in sequence and `place` says, for each treated row, how
     many of them stand before it. `below` and `above` are union-finds over the controls: node k + 1
     of `below` is control k and node 0 means none; node k of `above` is control k and the last node
-    means none. A used control points to its neighbour.
+    means none. A used control points to its neighbour. These four count in the integers of the
+    sequence that the line was made from; the stratum is of any kind of integer.
     """
 
     score: Floats
-    stratum: Ints
-    controls: Ints
-    place: Ints
-    below: Ints
-    above: Ints
+    stratum: Places
+    controls: Places
+    place: Places
+    below: Places
+    above: Places
 
 
 @njit(cache=True)
-def _line(score: Floats, treated: Bools, stratum: Ints, sequence: Ints) -> Line:
+def _line(score: Floats, treated: Bools, stratum: Places, sequence: Places) -> Line:
     n = sequence.shape[0]
-    controls = np.empty(n - np.sum(treated), dtype=np.int64)
-    place = np.full(n, -1, dtype=np.int64)
+    controls = np.empty(n - np.sum(treated), dtype=sequence.dtype)
+    place = np.empty(n, dtype=sequence.dtype)
     seen = 0
     for row in sequence:
         if treated[row]:
             place[row] = seen
         else:
+            place[row] = -1
             controls[seen] = row
             seen += 1
-    return Line(score, stratum, controls, place, np.arange(seen + 1), np.arange(seen + 1))
+    below = np.empty(seen + 1, dtype=sequence.dtype)
+    for node in range(seen + 1):
+        below[node] = node
+    return Line(score, stratum, controls, place, below, below.copy())
 
 
 @njit(cache=True)
@@ -96,8 +111,9 @@ def _in_turn(
     line: Line, visit: Ints, width: float, inclusive: bool, ratio: int
 ) -> tuple[Ints, Ints]:
     """Give each treated row in turn its nearest free control, in `ratio` rounds."""
-    first = np.empty(line.controls.shape[0], dtype=np.int64)
-    second = np.empty(line.controls.shape[0], dtype=np.int64)
+    most = min(line.controls.shape[0], visit.shape[0] * min(ratio, line.controls.shape[0]))
+    first = np.empty(most, dtype=np.int64)
+    second = np.empty(most, dtype=np.int64)
     made = 0
     for _ in range(ratio):
         for row in visit:
@@ -120,8 +136,9 @@ def _closest_first(
     is given its next nearest and waits again, before the rows at the same new distance; rows that
     tie without that stand in the order of `visit`. This is MatchIt's rule.
     """
-    first = np.empty(line.controls.shape[0], dtype=np.int64)
-    second = np.empty(line.controls.shape[0], dtype=np.int64)
+    most = min(line.controls.shape[0], visit.shape[0] * min(ratio, line.controls.shape[0]))
+    first = np.empty(most, dtype=np.int64)
+    second = np.empty(most, dtype=np.int64)
     made = 0
     for _ in range(ratio):
         # The sentinel at infinity ends a round and gives the list its type.
@@ -250,87 +267,21 @@ def nearest_neighbour(
     """
     score = np.ascontiguousarray(numbers(distance, "distance", ParameterError))
     arm = arms(treated)
-    rank = _rank(np.asarray(key))
-    _check_units(score, arm, rank)
+    keys = np.asarray(key)
+    rank = None if ascending(keys) else rank_keys(keys)
+    check_units(score, arm, keys if rank is None else rank)
     check_settings(caliper, ratio)
-    stratum = _strata(exact, score.size)
-    visit = _visit(score, arm, rank, order, rng)
-    sequence = np.lexsort((rank, score, stratum))
+    kind = place_kind(score.size)
+    stratum = stratum_codes(exact, score.size, kind)
+    visit = turns(score, arm, rank, order, rng)
+    # of one stratum no sorting is needed, of keys in order no ranks: each is as long as the sample
+    sequence = line_up(score, rank, None if exact is None else stratum, kind)
+    line = _line(score, arm, stratum, sequence)
+    del sequence, rank
     pair_up = _closest_first if order == "closest" else _in_turn
     width = np.inf if caliper is None else float(caliper)
-    line = _line(score, arm, stratum, sequence)
     first, second = pair_up(line, visit, width, bool(inclusive), int(ratio))
-    return Pairs(first, second, np.abs(score[first] - score[second]))
-
-
-def check_settings(caliper: float | None, ratio: int) -> None:
-    """Refuse a caliper that is not above 0, or a ratio that is not a whole number from 1."""
-    if caliper is not None and not number(caliper, "caliper") > 0:
-        raise ParameterError(f"caliper: found {caliper}; it must be above 0, or None for no limit.")
-    whole_number(ratio, "ratio", " control per treated unit")
-
-
-def _rank(key: NDArray[np.generic]) -> Ints:
-    if key.dtype.kind == "O" and pd.isna(key).any():
-        raise ParameterError(
-            f"key: found {int(pd.isna(key).sum())} missing; allowed: one key per unit, because "
-            "ties are broken by it. Give every patient an id."
-        )
-    try:
-        values, rank = np.unique(key, return_inverse=True)
-    except TypeError:
-        raise ParameterError(
-            "key: found values of several types, which have no order; allowed: one sortable type, "
-            "because ties are broken by it. Turn the ids into text."
-        ) from None
-    if values.size < key.size:
-        counts = np.bincount(rank)
-        raise ParameterError(
-            f"key: found {values[counts.argmax()]!s} more than once; allowed: one key per unit, "
-            "because ties are broken by it."
-        )
-    return np.asarray(rank, dtype=np.int64)
-
-
-def _check_units(score: Floats, arm: Bools, rank: Ints) -> None:
-    if score.ndim != 1 or arm.shape != score.shape or rank.shape != score.shape:
-        raise ParameterError(
-            f"found shapes {score.shape} (distance), {arm.shape} (treated) and {rank.shape} (key); "
-            "allowed: one value per unit in each."
-        )
-    if not np.isfinite(score).all():
-        raise ParameterError(
-            f"distance: found {int((~np.isfinite(score)).sum())} missing or infinite scores; every "
-            "unit needs a finite one."
-        )
-    if arm.all() or not arm.any():
-        raise MatchingError(
-            f"found {int(arm.sum())} treated and {int((~arm).sum())} control units; matching needs "
-            "both."
-        )
-
-
-def _strata(exact: ArrayLike | None, n: int) -> Ints:
-    if exact is None:
-        return np.zeros(n, dtype=np.int64)
-    codes, _ = labels(exact, n, "exact", ParameterError, "units")
-    return codes
-
-
-def _visit(
-    score: Floats, arm: Bools, rank: Ints, order: Order, rng: np.random.Generator | None
-) -> Ints:
-    rows = np.flatnonzero(arm)
-    rows = rows[np.argsort(rank[rows])]
-    if order in ("data", "closest"):
-        return rows
-    if order in ("largest", "smallest"):
-        sign = -1.0 if order == "largest" else 1.0
-        return rows[np.argsort(sign * score[rows], kind="stable")]
-    if order == "random":
-        if rng is None:
-            raise ParameterError(
-                "order 'random' needs a numpy Generator: pass rng=numpy.random.default_rng(seed)."
-            )
-        return rng.permutation(rows)
-    raise ParameterError(f"order: {one_of(order, ORDERS)}")
+    del line, visit
+    gap = score[first]
+    gap -= score[second]
+    return Pairs(first, second, np.abs(gap, out=gap))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
 from replica.cohort import Cohort
 from replica.errors import EstimationError
 from replica.risk_sets import (
     Floats,
-    Integers,
     check_times,
     cohort_times,
     group_labels,
@@ -35,7 +35,10 @@ class LogRank:
 
 @njit(cache=True)
 def log_rank_counts(
-    duration: Floats, event: Integers, group: Integers, groups: int
+    duration: Floats,
+    event: NDArray[np.signedinteger],
+    group: NDArray[np.signedinteger],
+    groups: int,
 ) -> tuple[Floats, Floats, Floats]:
     """Observed and expected events per group, and the covariance of their difference.
 
@@ -86,7 +89,11 @@ def log_rank_counts(
 
 
 def stratified_counts(
-    times: Floats, events: Integers, code: Integers, k: int, strata: ArrayLike | None
+    times: Floats,
+    events: NDArray[np.signedinteger],
+    code: NDArray[np.signedinteger],
+    k: int,
+    strata: ArrayLike | None,
 ) -> tuple[Floats, Floats, Floats]:
     """Observed and expected events of `k` groups and their covariance, summed over strata.
 
@@ -97,14 +104,18 @@ def stratified_counts(
     strata
         Labels of strata, shape (n,), or None for one stratum.
     """
-    blocks = np.zeros(times.size, np.int64)
-    if strata is not None:
+    ends = np.array([times.size])
+    if strata is None:
+        order = np.argsort(times, kind="stable")
+    else:
         blocks, _ = label_codes(strata, times.size, "strata")
+        order = np.lexsort((times, blocks))
+        ends = np.cumsum(np.bincount(blocks))
+    flags, groups = events.astype(np.int8, copy=False), code.astype(np.int32, copy=False)
     observed, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
-    for block in range(int(blocks.max()) + 1):
-        rows = np.flatnonzero(blocks == block)
-        rows = rows[np.argsort(times[rows], kind="stable")]
-        part = log_rank_counts(times[rows], events[rows], code[rows], k)
+    for first, end in pairwise([0, *ends.tolist()]):
+        rows = order[first:end]
+        part = log_rank_counts(times[rows], flags[rows], groups[rows], k)
         observed, expected, covariance = (
             total + more for total, more in zip((observed, expected, covariance), part, strict=True)
         )
@@ -138,8 +149,12 @@ def log_rank(
     -----
     R: `survdiff(rho = 0)`; a group that is never at risk at an event costs its degree of freedom.
     """
-    times, events = check_times(duration, event)
-    code, labels = label_codes(group, times.size, "group")
+    times, wide = check_times(duration, event)
+    # narrow integers, for each is as long as the sample
+    events = wide.astype(np.int8)
+    wide, labels = label_codes(group, times.size, "group")
+    code = wide.astype(np.int32)
+    del wide
     if len(labels) < 2:
         raise EstimationError(
             f"log-rank test: found the group {labels}; at least 2 are needed. Check the column or "

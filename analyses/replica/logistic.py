@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 from replica.arrays import arms, numbers
 from replica.errors import EstimationError, ParameterError
+from replica.large_logistic import maximise
 from replica.logistic_kernel import CONVERGED, linear_predictor, newton, probability
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+# Above this many rows the likelihood is summed in blocks of them, which saves time and memory
+LARGE = 50_000
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,13 @@ def fit_logistic(
     -----
     Newton's method on centred and scaled columns; the same estimates as R's
     `glm(family = binomial)`. McCullagh and Nelder, Generalized Linear Models (1989), section 4.4.
+    Above `LARGE` rows the sums are those of `replica.large_logistic`, whose last digits differ.
     """
     x = np.ascontiguousarray(numbers(matrix, "matrix", ParameterError))
     arm = arms(treated)
     labels = _check(x, arm, names)
+    if len(x) > LARGE:
+        return _fit_large(x, arm, labels)
     coef, iterations, status, column = newton(x, arm, np.zeros(x.shape[1] + 1))
     if status != CONVERGED:
         raise EstimationError(_diagnosis(x, arm, labels, column))
@@ -94,6 +101,17 @@ def fit_logistic(
     return LogisticFit(("intercept", *labels), coef, se, log_likelihood, int(iterations))
 
 
+def _fit_large(x: Floats, arm: Bools, labels: tuple[str, ...]) -> LogisticFit:
+    found = maximise(x, arm)
+    # rounding may leave a variance of nearly separated arms negative
+    with np.errstate(invalid="ignore"):
+        se = np.sqrt(found.covariance.diagonal())
+    if found.status != CONVERGED or not np.all(np.isfinite(se)):
+        raise EstimationError(_diagnosis(x, arm, labels, found.column))
+    names = ("intercept", *labels)
+    return LogisticFit(names, found.coef, se, found.log_likelihood, found.iterations)
+
+
 def _check(x: Floats, arm: Bools, names: Sequence[str] | None) -> tuple[str, ...]:
     if x.ndim != 2 or x.shape[1] == 0 or arm.shape != (x.shape[0],):
         raise ParameterError(
@@ -103,8 +121,12 @@ def _check(x: Floats, arm: Bools, names: Sequence[str] | None) -> tuple[str, ...
     labels = tuple(names) if names is not None else tuple(f"x{j + 1}" for j in range(x.shape[1]))
     if len(labels) != x.shape[1]:
         raise ParameterError(f"found {len(labels)} names for {x.shape[1]} columns; name each once.")
-    finite = [bool(np.isfinite(column).all()) for column in x.T]
-    bad = [label for label, ok in zip(labels, finite, strict=True) if not ok]
+    bad = []
+    # a finite sum has finite terms only, and costs no array
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(x.sum()):
+            finite = [bool(np.isfinite(column).all()) for column in x.T]
+            bad = [label for label, ok in zip(labels, finite, strict=True) if not ok]
     if bad:
         raise ParameterError(
             f"found missing or infinite values in {', '.join(bad)}; a propensity model needs every "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from replica.arrays import limits, number, whole_number
 from replica.errors import ProtocolError, one_of
@@ -18,6 +20,8 @@ from replica.vocabulary import (
     Method,
     Order,
 )
+
+CaseOrder = Literal["hardest", "data"]
 
 
 @dataclass(frozen=True)
@@ -105,3 +109,43 @@ class MatchingPlan:
                 f"{self.draw!r}; optimal matching makes pairs, 1:1 and without replacement, of "
                 "least distance. Choose these, or method 'nearest'."
             )
+
+
+@dataclass(frozen=True)
+class CaseControlPlan:
+    """Which controls may be matched to a case (a treated patient), and in which order they are.
+
+    `within` names measures, or the study's calendar column for the calendar year of its date, with
+    the largest difference allowed (years of age, calendar years; the difference itself is allowed,
+    0 asks for equality). `exact` names covariates. `order` `hardest` serves first the case with the
+    fewest eligible controls, `data` goes by patient id; at ratio k every case gets its first
+    control before any gets a second.
+    """
+
+    within: tuple[tuple[str, float], ...]
+    exact: tuple[str, ...] = ()
+    ratio: int = 1
+    replace: bool = False
+    order: CaseOrder = "hardest"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        if self.order not in get_args(CaseOrder):
+            raise ProtocolError(f"order: {one_of(self.order, get_args(CaseOrder))}")
+        whole_number(self.ratio, "ratio", " control per case", ProtocolError)
+        found = limits(self.within, "within", ProtocolError)
+        keys = list(found)
+        if not isinstance(self.exact, tuple | list):
+            raise ProtocolError(
+                f"exact: found {self.exact!r}; allowed: names in a tuple. Write ({self.exact!r},)."
+            )
+        if not keys or len({*keys, *self.exact}) < len(keys) + len(self.exact):
+            raise ProtocolError(
+                f"within, exact: found {keys} and {list(self.exact)}; name at least one measure "
+                "under `within`, and nothing twice."
+            )
+        for key, width in found.items():
+            if not 0 <= width < math.inf:
+                raise ProtocolError(
+                    f"within: found {width} for {key}; needed: a finite difference of 0 or more."
+                )

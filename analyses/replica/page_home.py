@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
+from replica.agreement import shares
 from replica.errors import NotebookError
 from replica.figures import Picture, agreement_figure
 from replica.html_table import html_table
@@ -37,7 +38,7 @@ def progress_table() -> HTML:
         column["Settings and sizes, not counted"] = str(number["inputs"]) if number else "not run"
         for kind, words in VERDICT_WORDS.items():
             column[words.capitalize()] = str(number[kind]) if number else "not run"
-        column["Share of the computable results"] = _share(number, "attainable")
+        column["Share of the attainable results"] = _share(number, "attainable")
         column["Share of all results"] = _share(number, "results")
         columns[_words(path.stem)] = column
     frame = pd.DataFrame(columns)
@@ -50,7 +51,7 @@ def _words(study_key: str) -> str:
 
 
 def _share(number: Mapping[str, int] | None, of: str) -> str:
-    return "not run" if number is None else f"{100 * number['reproduced'] / number[of]:.1f}%"
+    return "not run" if number is None else shares(number)[of]
 
 
 def progress_figure() -> Picture:

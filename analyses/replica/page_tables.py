@@ -15,6 +15,7 @@ from replica.agreement import (
     Verdict,
     agreement_frame,
     counts,
+    shares,
     verification,
     write_verification,
 )
@@ -249,13 +250,14 @@ def conclude(verdicts: Sequence[Verdict], chosen: Settings) -> HTML:
     summary = verification(verdicts, source=chosen.source, parameters=chosen.as_parameters())
     write_verification(chosen.study.key, summary, build_path() / "verification")
     number = counts(verdicts)
-    attained, attainable, results = number["reproduced"], number["attainable"], number["results"]
+    share = shares(number)
     text = (
-        f"Of {results} printed results, {attainable} can be computed from patients of this kind. "
-        f"{attained} of them are attained at the printed precision "
-        f"({100 * attained / attainable:.1f}% of those computable, "
-        f"{100 * attained / results:.1f}% of all), {number['rounding']} within a unit of the last "
-        f"digit; {number['different']} differ by more. {number['inputs']} further printed numbers "
+        f"Of {number['results']} printed results, {number['contradicted']} cannot hold beside "
+        f"others of the paper and {number['not_computable']} cannot be computed from patients of "
+        f"this kind. {number['reproduced']} of the other {number['attainable']} are attained at "
+        f"the printed precision ({share['attainable']} of those attainable, {share['results']} of "
+        f"all), {number['rounding']} within a unit of the last digit; {number['different']} differ "
+        f"by more. {number['inputs']} further printed numbers "
         "are settings and sizes: the analysis takes them over, or they only describe the paper's "
         "methods. Agreement is attained by construction."
     )
@@ -282,6 +284,11 @@ def verdict_summary(verdicts: Sequence[Verdict], chosen: Settings) -> HTML:
     table = table.reindex(index=list(dict.fromkeys(results["where"])), columns=seen)
     table = table.rename(columns=VERDICT_WORDS)
     table["all"] = table.sum(axis=1)
+    for of, heading in (("attainable", "attained, of attainable"), ("results", "attained, of all")):
+        table[heading] = [
+            shares(counts(v for v in verdicts if v.published.where == place))[of]
+            for place in table.index
+        ]
     return html_table(table.reset_index(names="Place").astype(str), "Verdicts by place")
 
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from replica.arrays import numbers
 from replica.errors import ParameterError, one_of
-from replica.greedy import Pairs, _take, _visit, check_settings, nearest_neighbour
+from replica.greedy import Pairs, _take, nearest_neighbour
+from replica.matching_input import check_settings, turns
 from replica.protocol import DRAWS, Draw, Order
 from replica.reach import Reach, allowed, start, step, units_of
 
@@ -243,7 +244,7 @@ def pair_units(
         covariates=covariates,
         covariate_calipers=widths,
     )
-    visit = _visit(units.score, units.treated, units.rank, order, rng)
+    visit = turns(units.score, units.treated, units.rank, order, rng)
     if rng is not None and draw != "nearest":
         uniform = rng.random((visit.size, ratio))
         exact_first = draw == "exact_then_random"

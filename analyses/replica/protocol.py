@@ -13,7 +13,9 @@ from datetime import date
 from typing import Literal
 
 from replica.errors import ProtocolError, one_of
-from replica.matching_plan import MatchingPlan
+from replica.groups import Cut, Group, GroupComparison, GroupCurve, GroupDesign, OddsRatioPlan
+from replica.leeway import Association, CovariateSet, SetAside
+from replica.matching_plan import CaseControlPlan, MatchingPlan
 from replica.vocabulary import (
     ARM_KEYS,
     CALIPER_SCALES,
@@ -53,22 +55,31 @@ __all__ = [
     "Band",
     "Calendar",
     "CaliperScale",
+    "CaseControlPlan",
     "Categorical",
     "Characteristic",
     "Citation",
     "Covariate",
+    "CovariateSet",
     "CurvePlan",
+    "Cut",
     "Discard",
     "Draw",
     "Endpoint",
     "Exhibit",
+    "Group",
+    "GroupComparison",
+    "GroupCurve",
+    "GroupDesign",
     "Level",
     "MatchingPlan",
     "Measure",
     "Method",
     "ModelPlan",
+    "OddsRatioPlan",
     "Order",
     "Outcome",
+    "SetAside",
     "Study",
     "SubgroupPlan",
     "Ties",
@@ -169,24 +180,6 @@ class CurvePlan:
 
 
 @dataclass(frozen=True)
-class Association:
-    """Two covariates whose contrasts tend to occur together, as clinicians expect.
-
-    Only synthetic patients use it; `strength` is the correlation of the normal variables behind
-    the two.
-    """
-
-    first: str
-    second: str
-    strength: float
-
-    def __post_init__(self) -> None:
-        """Refuse a correlation outside (-1, 1)."""
-        if not -1 < self.strength < 1:
-            raise ProtocolError(f"Association: strength {self.strength} is no correlation.")
-
-
-@dataclass(frozen=True)
 class Exhibit:
     """A table or figure of the paper; `where` names it as the published table does."""
 
@@ -197,12 +190,13 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Dates between which treatment started, and the last day of follow-up."""
+    """Dates between which time zero lies, what it is, and the last day of follow-up."""
 
     start_column: str
     enrolment_start: date
     enrolment_end: date
     data_cutoff: date
+    time_zero: str = "start of treatment"
 
     def __post_init__(self) -> None:
         """Refuse dates out of order."""
@@ -240,6 +234,9 @@ class Study:
     exhibits: tuple[Exhibit, ...] = ()
     associations: tuple[Association, ...] = ()
     assumptions: tuple[str, ...] = field(default=())
+    set_aside: tuple[SetAside, ...] = ()
+    covariate_sets: tuple[CovariateSet, ...] = ()
+    groups: GroupDesign | None = None
 
     def __post_init__(self) -> None:
         """Refuse a description whose parts name each other wrongly."""
@@ -248,6 +245,9 @@ class Study:
         columns = [*(c.key for c in categorical), *(m.key for m in self.measures)]
         check_unique(columns, self.key)
         self._check_references()
+        if self.groups:
+            measures = [m.key for m in self.measures]
+            self.groups.check(categorical, measures, [o.key for o in self.outcomes])
 
     def _check_references(self) -> None:
         covariates = [c.key for c in self.covariates]
@@ -264,6 +264,8 @@ class Study:
         known(self.matching.exact, covariates, "exact matching")
         calipers = [key for key, _ in self.matching.covariate_calipers]
         known(calipers, measures, "covariate calipers")
+        sets = (key for one in self.covariate_sets for key in one.covariates)
+        known(sets, [*covariates, *measures], "covariate sets")
         known((m.outcome for m in self.models), outcomes, "model outcome")
         known((m.exhibit for m in self.models), exhibits, "model exhibit")
         known((c for m in self.models for c in m.covariates), covariates, "model covariates")

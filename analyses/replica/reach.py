@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from replica.arrays import arms, number, numbers
 from replica.errors import ParameterError
-from replica.greedy import Line, _check_units, _find, _line, _rank, _strata
+from replica.greedy import Line, _find, _line
+from replica.matching_input import check_units, rank_keys, stratum_codes
 
 __all__ = ["Reach", "Units", "allowed", "count_edges", "fill_edges", "start", "step", "units_of"]
 
@@ -159,8 +160,8 @@ def units_of(
     """
     score = np.ascontiguousarray(numbers(distance, "distance", ParameterError))
     arm = arms(treated)
-    rank = _rank(np.asarray(key))
-    _check_units(score, arm, rank)
+    rank = rank_keys(np.asarray(key))
+    check_units(score, arm, rank)
     if caliper is not None and not number(caliper, "caliper") >= 0:
         raise ParameterError(f"caliper: found {caliper}; it must not be negative.")
     widths = numbers(covariate_calipers, "covariate_calipers", ParameterError)
@@ -182,7 +183,7 @@ def units_of(
         raise ParameterError(
             f"covariate_calipers: found {widths.tolist()}; none may be negative or missing."
         )
-    stratum = _strata(exact, score.size)
+    stratum = stratum_codes(exact, score.size)
     line = _line(score, arm, stratum, np.lexsort((rank, score, stratum)))
     width = np.inf if caliper is None else float(caliper)
     return Units(Reach(line, width, bool(inclusive), values, widths), score, arm, rank)

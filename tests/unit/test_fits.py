@@ -22,14 +22,14 @@ from replica.survival import (
     survival_at,
 )
 from replica.synthesis.covariates import draw_covariates
-from replica.synthesis.fits import compile_fits, evaluate, width
+from replica.synthesis.fits import compile_fits, evaluate, patterns, signature, width
 from replica.synthesis.targets import compile_targets
 from replica.synthesis.times import Times, initial_times
 
 RATIO = {"hr": "hazard_ratio", "ci_low": "ci_low", "ci_high": "ci_high", "wald_p": "p"}
 CLOSE = {"rel": 1e-10, "abs": 1e-10}
-# Newton's method stops before a step below 1e-9: of standardised columns there, of raw ones here;
-# divided by a standard error above 0.1 that is what a Wald statistic may differ by.
+# Newton's method stops before a step below 1e-9 there and after one below 1e-10 here; divided by a
+# standard error above 0.1 that is what a Wald statistic may differ by.
 CONVERGED = {"rel": 2e-8, "abs": 2e-8}
 
 
@@ -57,10 +57,9 @@ def drawn(targets):
 
 
 @pytest.fixture(scope="module")
-def compiled(targets, drawn):
-    """Compile the fits for the drawn patients."""
-    cohort, _, matched = drawn
-    return compile_fits(targets, cohort, matched, SPSS)
+def compiled(targets):
+    """Compile the fits."""
+    return compile_fits(targets, SPSS)
 
 
 def specs_of(targets):
@@ -68,12 +67,21 @@ def specs_of(targets):
     return list(dict.fromkeys(target.spec for target in targets.survival))
 
 
-def values_of(system, s, times):
-    """Evaluate one fit of the search on durations and events."""
+def codes_of(system, s, drawn):
+    """Give everybody's signature in one fit."""
+    cohort, _, matched = drawn
+    return np.array([signature(system, s, own) for own in patterns(cohort, matched)])
+
+
+def values_of(system, s, times, drawn):
+    """Evaluate one fit of the search on durations and events of the drawn patients."""
     o = system.outcome[s]
     out = np.empty(width(system))
     order = np.argsort(times.duration[o], kind="stable")
-    evaluate(system, s, times.duration[o], times.event[o], order, out)
+    start = np.zeros(system.columns.shape[1])
+    sets = np.empty((4, order.size), dtype=np.int64)
+    codes = codes_of(system, s, drawn)
+    evaluate(system, s, codes, times.duration[o], times.event[o], order, start, sets, out)
     return out
 
 
@@ -114,7 +122,7 @@ def test_every_fit_gives_the_public_estimators_values(targets, drawn, compiled, 
     assert of_kind
     for s in of_kind:
         spec = specs_of(targets)[s]
-        out = values_of(system, s, times)
+        out = values_of(system, s, times, drawn)
         rates = system.times[s][~np.isnan(system.times[s])]
         wanted = expected(spec, cohort, matched, rates)
         if kind == "follow_up":
@@ -133,7 +141,7 @@ def test_every_row_reads_its_own_value(targets, drawn, compiled):
     by_id = {target.id: target for target in targets.survival}
     assert sorted(compiled.ids) == sorted(by_id)
     for s, spec in enumerate(specs):
-        out = values_of(system, s, times)
+        out = values_of(system, s, times, drawn)
         part = members(spec, cohort, matched)
         for r in range(system.first[s], system.first[s + 1]):
             target = by_id[compiled.ids[r]]
@@ -164,14 +172,14 @@ def public_value(target, part):
 def test_efron_ties_are_taken_from_the_convention(targets, drawn):
     """With a convention of Efron's ties the ratios are those of Efron's likelihood."""
     cohort, times, matched = drawn
-    system = compile_fits(targets, cohort, matched, replace(SPSS, ties="efron")).system
+    system = compile_fits(targets, replace(SPSS, ties="efron")).system
     specs = specs_of(targets)
     s = next(k for k, spec in enumerate(specs) if spec.kind == "joint")
     fit = cox(
         members(specs[s], cohort, matched), specs[s].outcome, specs[s].covariates, ties="efron"
     )
     k = len(specs[s].covariates)
-    ratios = values_of(system, s, times)[: 4 * k : 4]
+    ratios = values_of(system, s, times, drawn)[: 4 * k : 4]
     assert ratios.tolist() == pytest.approx(fit.summary()["hazard_ratio"].tolist(), **CONVERGED)
 
 
@@ -185,11 +193,12 @@ def test_fits_of_arms_alone_are_marked(targets, compiled):
 
 def test_patients_who_enter_a_fit_alike_have_one_signature(targets, drawn, compiled):
     """Within a fit the signature tells regressors apart; -1 marks those who are not in it."""
-    cohort, _, _ = drawn
+    cohort, _, matched = drawn
     for s, spec in enumerate(specs_of(targets)):
-        signature = compiled.system.signature[s]
-        assert ((signature >= 0) == compiled.system.member[s]).all()
-        inside = cohort.patients[signature >= 0].assign(signature=signature[signature >= 0])
+        codes = codes_of(compiled.system, s, drawn)
+        inside = members(spec, cohort, matched).patients["patient_id"]
+        assert ((codes >= 0) == cohort.patients["patient_id"].isin(inside)).all()
+        inside = cohort.patients[codes >= 0].assign(signature=codes[codes >= 0])
         if spec.covariates:
             pairs = inside.groupby(list(spec.covariates))["signature"].nunique()
             assert (pairs == 1).all()
@@ -203,7 +212,7 @@ def test_a_model_without_events_has_no_values(targets, drawn, compiled):
     cohort, times, _ = drawn
     silent = Times(times.duration, np.zeros_like(times.event))
     for s, spec in enumerate(specs_of(targets)):
-        out = values_of(compiled.system, s, silent)
+        out = values_of(compiled.system, s, silent, drawn)
         if spec.kind in {"comparison", "joint"}:
             assert np.isnan(out).all()
         if spec.kind == "curve":
@@ -225,14 +234,13 @@ def test_a_rate_beyond_follow_up_is_not_estimable(targets, drawn, compiled):
         specs[s], Cohort(cohort.study, cohort.patients.assign(**columns), "synthetic"), matched
     )
     wanted = [survival_at(kaplan_meier(part, "os", by=None), time).survival for time in (12, 24)]
-    found = values_of(compiled.system, s, short)[3:5]
+    found = values_of(compiled.system, s, short, drawn)[3:5]
     assert found.tolist() == pytest.approx(wanted, nan_ok=True, **CLOSE)
 
 
-def test_only_the_interval_of_spss_is_searched_for(targets, drawn):
+def test_only_the_interval_of_spss_is_searched_for(targets):
     """Another convention's interval of a median is refused, not silently replaced."""
-    cohort, _, matched = drawn
     with pytest.raises(
         SynthesisError, match="found median interval 'log'; the search knows 'spss'"
     ):
-        compile_fits(targets, cohort, matched, TRINETX)
+        compile_fits(targets, TRINETX)

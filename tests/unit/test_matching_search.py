@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from replica.greedy import match_rows
 from replica.logistic import fit_logistic
 from replica.logistic_kernel import linear_predictor, newton, probability
 from replica.synthesis.matching_search import (
+    STRANGE,
+    TOLERATED,
     Candidate,
     Goal,
     _deviation,
@@ -16,11 +20,15 @@ from replica.synthesis.matching_search import (
     _draw_renumbering,
     _exchange,
     _pattern,
+    _strangeness,
+    first_standing,
     search_covariates,
 )
+from replica.synthesis.snapshots import state_of
 
 WIDTH = 0.05
 SHARES = np.array([0.5, 0.4, 0.3, 0.6])
+NO_COLUMNS = np.empty(0, dtype=np.int64)
 
 
 def draw(seed):
@@ -60,7 +68,7 @@ def matched_counts(X, treated):
 def goal_of(X, treated):
     """Take the matched counts that a table really has as the counts to reach."""
     pairs, wanted = matched_counts(X, treated)
-    return Goal(wanted.astype(np.int64), pairs, WIDTH, inclusive=True)
+    return Goal(wanted.astype(np.int64), pairs, WIDTH, True, NO_COLUMNS, np.array([60]))
 
 
 def totals(candidate):
@@ -156,16 +164,10 @@ def test_the_deviation_counts_every_patient_off():
 def search(seed, goal, *, evaluations=40_000, start=11):
     """Search from the draw of seed `start`, remembering what was reported."""
     X, treated = draw(start)
-    told = []
-    found, deviation = search_covariates(
-        X,
-        treated,
-        goal,
-        np.random.default_rng(seed),
-        evaluations=evaluations,
-        progress=lambda done, off: told.append((done, off)),
-    )
-    return X, treated, found, deviation, told
+    rng, start = np.random.default_rng(seed), first_standing(X, treated, goal)
+    stood = list(search_covariates(start, treated, goal, rng, evaluations=evaluations))
+    told = [(standing.done, standing.best) for standing in stood]
+    return X, treated, stood[-1].best_x, stood[-1].best, told
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +206,7 @@ def test_the_same_generator_gives_the_same_covariates(goal):
 
 def test_an_impossible_goal_ends_with_what_is_missing(goal):
     """More pairs than treated patients cannot be; the best table and its deviation are returned."""
-    impossible = Goal(goal.wanted, 70, WIDTH, inclusive=True)
+    impossible = replace(goal, pairs=70)
     _, treated, found, deviation, told = search(1, impossible, evaluations=4000)
     pairs, counts = matched_counts(found, treated)
     assert deviation == abs(pairs - 70) + np.abs(counts - goal.wanted).sum()
@@ -215,14 +217,55 @@ def test_an_impossible_goal_ends_with_what_is_missing(goal):
 def test_counts_that_already_agree_cost_nothing():
     """A table that has the wanted counts is returned as it is, before any change."""
     X, treated = draw(2)
-    told = []
-    found, deviation = search_covariates(
-        X,
-        treated,
-        goal_of(X, treated),
-        np.random.default_rng(0),
-        evaluations=5000,
-        progress=lambda *report: told.append(report),
-    )
-    assert (deviation, told) == (0, [])
-    assert np.array_equal(found, X)
+    goal = goal_of(X, treated)
+    standing = first_standing(X, treated, goal)
+    rng = np.random.default_rng(0)
+    assert list(search_covariates(standing, treated, goal, rng, evaluations=5000)) == []
+    assert standing.best == 0
+    assert np.array_equal(standing.best_x, X)
+
+
+def test_wanted_combinations_are_held(goal):
+    """The treated keep the combinations they are wanted with, but for a few, and counts agree."""
+    X, treated = draw(11)
+    columns = np.array([0, 2])
+    codes = (2 * X[treated, 0] + X[treated, 2]).astype(int)
+    wanted = np.bincount(codes, minlength=4)
+    asked = replace(goal, joint=columns, combinations=wanted)
+    start, rng = first_standing(X, treated, asked), np.random.default_rng(4)
+    standing = list(search_covariates(start, treated, asked, rng, evaluations=60_000))[-1]
+    assert standing.best == 0
+    found = standing.best_x
+    codes = (2 * found[treated, 0] + found[treated, 2]).astype(int)
+    assert np.abs(np.bincount(codes, minlength=4) - wanted).sum() <= TOLERATED
+    assert matched_counts(found, treated)[1].tolist() == goal.wanted.tolist()
+
+
+def test_combinations_that_are_not_wanted_have_their_price():
+    """Every patient too many or too few in a combination costs, beyond those tolerated."""
+    candidate = candidate_of(1)
+    columns = np.array([1])
+    having = int(candidate.X[candidate.treated, 1].sum())
+    for off in (0, TOLERATED // 2, TOLERATED, TOLERATED + 3):
+        wanted = np.array([60 - having + off, having - off])
+        expected = STRANGE * max(0, 2 * off - TOLERATED)
+        assert _strangeness(candidate, columns, wanted) == pytest.approx(expected)
+
+
+def test_a_search_goes_on_from_where_it_stood(goal):
+    """Taken up in the middle, with the generator as it was, it ends with the same bits."""
+    X, treated = draw(11)
+    asked = replace(goal, pairs=70)
+    rng = np.random.default_rng(6)
+    start = first_standing(X, treated, asked)
+    search = search_covariates(start, treated, asked, rng, evaluations=12_000)
+    kept = [(standing, state_of(rng)) for standing in search]
+    middle, state = kept[len(kept) // 2]
+    other = np.random.default_rng(0)
+    other.bit_generator.state = dict(state)
+    again = list(search_covariates(middle, treated, asked, other, evaluations=12_000))[-1]
+    last = kept[-1][0]
+    assert (again.done, again.best) == (last.done, last.best)
+    assert np.array_equal(again.X, last.X)
+    assert np.array_equal(again.score, last.score)
+    assert np.array_equal(again.best_x, last.best_x)

@@ -36,7 +36,9 @@ from replica.protocol import (
 from replica.published import QUANTITY, PublishedValue
 from replica.settings import default_choices
 from replica.supplied import load_cohort, parse_cohort
+from replica.synthesis.snapshots import read_snapshot, write_snapshot
 from replica.synthesis.synthesize import better, synthesize
+from replica.synthesis.targets import compile_targets
 from replica.synthetic import read_report, write_synthetic
 
 KEYS = ("sex", "smoking", "stage")
@@ -125,7 +127,8 @@ def make_published(study):
             PublishedValue(
                 **{field.name: "" for field in fields(PublishedValue)}
                 | {name: named[name] for name in QUANTITY}
-                | {"id": f"row{i}", "printed": round_half_up(estimate.exact, digits)}
+                | {"id": f"row{i}", "estimate_id": f"row{i}", "where": f"Row {i}"}
+                | {"printed": round_half_up(estimate.exact, digits)}
             )
         )
     return tuple(rows)
@@ -218,17 +221,72 @@ def test_the_same_seed_gives_the_same_bytes(study, published, made, tmp_path):
 
 
 def test_progress_is_told_in_order_and_never_beyond_the_plan(made):
-    """First the covariates, then the phases of times; what is done grows within each."""
+    """First the arm with a joint model, then covariates, then everybody; each grows to its plan."""
     _, told = made
     stages = list(dict.fromkeys(stage for stage, *_ in told))
-    assert stages[0] == "covariates, draw 1"
+    assert stages[0] == "curves of an arm"
     assert stages[-1] == "all, exact"
-    draws = [[n for at, n, *_ in told if at == stage] for stage in stages if "draw" in stage]
-    times = [n for stage, n, *_ in told if "draw" not in stage]
-    for done in (*draws, times):
-        assert done == sorted(done)
-        assert max(done) <= EVALUATIONS
-    assert {planned for _, _, planned, _ in told} == {EVALUATIONS}
+    kinds = {}
+    for stage, done, planned, _ in told:
+        kind = "arm" if "an arm" in stage else stage if "draw" in stage else "all"
+        kinds.setdefault(kind, []).append((done, planned))
+    for reports in kinds.values():
+        assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+        assert all(done <= planned for done, planned in reports)
+        assert len({planned for _, planned in reports}) == 1
+    assert kinds["arm"][-1][1] + kinds["all"][-1][1] == EVALUATIONS
+
+
+def test_a_stopped_search_goes_on_to_the_same_patients(study, published, made, tmp_path):
+    """From a snapshot of each stage, read back from its file, the end is the same, to the byte."""
+    kept = {}
+
+    def keep(snapshot):
+        kept.setdefault(snapshot.stage, []).append(snapshot)
+
+    synthesize(
+        study,
+        published,
+        np.random.default_rng(1),
+        evaluations=EVALUATIONS,
+        progress=lambda *_: None,
+        keep=keep,
+    )
+    assert list(kept) == ["arm", "covariates", "times"]
+    plan = {"seed": 1}
+    for stage, snapshots in kept.items():
+        path = tmp_path / f"{stage}.npz"
+        write_snapshot(path, snapshots[len(snapshots) // 2], plan)
+        assert read_snapshot(path, {"seed": 2}) is None
+        again = synthesize(
+            study,
+            published,
+            np.random.default_rng(99),
+            evaluations=EVALUATIONS,
+            progress=lambda *_: None,
+            resume=read_snapshot(path, plan),
+        )
+        assert again.patients.equals(made[0].patients), stage
+        assert again.report == made[0].report, stage
+
+
+def test_rows_left_out_are_not_aimed_at_and_listed(study, published):
+    """An excluded row is no target, and the report says why."""
+    survival = [target.id for target in compile_targets(study, published).survival]
+    left_out = {survival[0]: "it contradicts another"}
+    assert survival[0] not in {
+        target.id for target in compile_targets(study, published, left_out).survival
+    }
+    made = synthesize(
+        study,
+        published,
+        np.random.default_rng(1),
+        evaluations=2000,
+        excluded=left_out,
+        progress=lambda *_: None,
+    )
+    assert made.report["excluded"] == [{"id": survival[0], "why": "it contradicts another"}]
+    assert survival[0] not in {value["id"] for value in made.report["values"]}
 
 
 def test_counts_that_cannot_be_reached_are_an_error(study, published):
@@ -240,7 +298,7 @@ def test_counts_that_cannot_be_reached_are_an_error(study, published):
         else row
         for row in published
     ]
-    with pytest.raises(SynthesisError, match=r"10 draws with 4000 .* off by \d+ in all.*--seed"):
+    with pytest.raises(SynthesisError, match=r"10 draws with 800 .* off by \d+ in all.*--seed"):
         run(study, impossible, evaluations=4000)
 
 

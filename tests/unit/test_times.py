@@ -21,6 +21,7 @@ from replica.synthesis.times import (
     _anchors,
     _ordered,
     _stratified,
+    event_counts,
     follow_up_times,
     initial_times,
 )
@@ -105,12 +106,35 @@ def test_initial_times_are_in_order_and_on_the_grid(times):
     assert times.duration.min() >= 0.1
 
 
-def test_who_is_censored_is_censored_for_every_outcome_at_one_time(times):
-    """Follow-up ends once: whoever is free of progression is alive at the same time."""
+def test_who_is_free_of_progression_is_alive(times):
+    """An outcome that comes first has happened where the later one has."""
     free = ~times.event[0]
     assert free.any()
     assert not times.event[1, free].any()
-    assert np.array_equal(times.duration[0, free], times.duration[1, free])
+    assert (times.duration[0, free] <= times.duration[1, free]).all()
+
+
+def test_events_are_as_many_as_the_printed_intervals_imply(targets, treated, times):
+    """Only the treated arm has univariable intervals; its events follow from their width."""
+    wanted = event_counts(targets, "treated")
+    assert event_counts(targets, "control") == {}
+    # whoever died had progressed: progressions are no fewer than deaths
+    expected = [max(wanted["pfs"], wanted["os"]), wanted["os"]]
+    assert times.event[:, treated].sum(axis=1).tolist() == expected
+
+
+def test_the_events_implied_by_intervals_by_hand(targets):
+    """The median of 1 / (SE^2 f (1 - f)) over the covariates with little effect."""
+    rows = {row.id: row for row in targets.rows}
+    implied = []
+    for covariate in targets.study.covariates:
+        name = f"table4.{covariate.key}.univariable"
+        low, high = (float(rows[f"{name}.{end}"].printed) for end in ("ci_low", "ci_high"))
+        if abs(np.log(low * high)) / 2 < 0.3:
+            share = targets.count(covariate.key, covariate.contrast, "treated", "before") / 200
+            error = np.log(high / low) / (2 * 1.959963984540054)
+            implied.append(1 / (error**2 * share * (1 - share)))
+    assert event_counts(targets, "treated")["pfs"] == round(np.median(implied))
 
 
 def test_the_same_generator_gives_the_same_times(targets, treated):

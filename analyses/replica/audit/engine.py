@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from replica.audit.claims import Claim
 from replica.audit.finding import Checked, Finding
+from replica.audit.removal import confirmations, contradicted
 from replica.audit.rule import Rule
 from replica.audit.rules import all_rules
 from replica.audit.table import PrintedTable
@@ -75,3 +76,27 @@ def findings(checks: Iterable[Checked]) -> tuple[Finding, ...]:
         return _SEVERITIES.index(finding.severity), _CERTAINTIES.index(finding.certainty)
 
     return tuple(sorted(found, key=rank))
+
+
+def contradictions(
+    published: Iterable[PublishedValue],
+    study: Study | None = None,
+    claims: Iterable[Claim] = (),
+) -> dict[str, str]:
+    """Return the printed numbers that cannot hold beside the others, each with its evidence.
+
+    They are the fewest rows whose removal leaves the rest possible, as `contradicted` finds them.
+    Claims are optional, yet words that name a test make some findings exact: a study's own table of
+    claims belongs to it wherever its verdicts are given.
+
+    Parameters
+    ----------
+    published, study, claims
+        As for `check_all`.
+
+    Returns
+    -------
+    mapping of id to `rule: message` of the exact finding that excludes it
+    """
+    checks = check_all(published, study, claims)
+    return contradicted(findings(checks), confirmations(checks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from replica.audit.claims import Claim
@@ -70,6 +70,8 @@ def explained(
     published: Iterable[PublishedValue],
     study: Study | None = None,
     claims: Iterable[Claim] = (),
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Finding, ...]:
     """Return the findings, each with the best slip found, if one resolves it.
 
@@ -79,6 +81,8 @@ def explained(
         As `audit` gives them; those about words keep none.
     published, study, claims
         As they were audited.
+    progress
+        Called with how many findings have been searched, and how many there are.
 
     Notes
     -----
@@ -87,10 +91,15 @@ def explained(
     """
     table = PrintedTable(published, study, claims)
     rules = all_rules()
-    return tuple(
-        replace(finding, explanation=search(table, finding, rules).explanation())
-        for finding in findings
-    )
+    listed = tuple(findings)
+    done: list[Finding] = []
+    for finding in listed:
+        if progress is not None:
+            progress(len(done), len(listed))
+        done.append(replace(finding, explanation=search(table, finding, rules).explanation()))
+    if progress is not None:
+        progress(len(done), len(listed))
+    return tuple(done)
 
 
 def search(table: PrintedTable, finding: Finding, rules: Sequence[Rule]) -> Search:

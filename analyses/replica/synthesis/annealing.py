@@ -1,4 +1,4 @@
-"""Simulated annealing over patients' times: small moves, judged by the distance to printed rows."""
+"""Simulated annealing over patients: small moves, judged by the distance to printed rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from replica.synthesis.fits import System, evaluate, width
-from replica.synthesis.times import GRID
+from replica.synthesis.fits import System, evaluate, signature, width
+from replica.synthesis.moves import (
+    COVARIATE,
+    EXCHANGE_ALL,
+    FLIP,
+    State,
+    exchange_bit,
+    move_times,
+    other,
+    possible,
+    update_order,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -22,52 +32,67 @@ NOT_ESTIMABLE = 12.0
 EDGE = 0.02
 """Share of a printed unit at each end of its interval where a value counts as barely met."""
 
-SHORTEST = 0.1
-"""No time is shorter than this, in months."""
-
-
-class State(NamedTuple):
-    """Times that the search changes in place, with what holds for them.
-
-    `duration`, `event` and `order` (patients by ascending duration) have shape (outcomes, n).
-    `cell` codes arm and matching: patients exchange times only within one. `before` holds for each
-    outcome the index of the one it may not follow, or -1. `longest` bounds every duration.
-    """
-
-    duration: Floats
-    event: Bools
-    order: Ints
-    cell: Ints
-    before: Ints
-    longest: float
-
 
 class Schedule(NamedTuple):
     """How to search: which fits count, which moves are tried, how strictly, how warm.
 
     `moves` are cumulative probabilities of shifting one time, shifting all times of a patient,
-    exchanging all times of two patients, exchanging one outcome of two patients; what is left of
-    1 flips an event. One move is tried for each of `temperatures`.
+    exchanging all times of two patients, the same of two who are alike, exchanging one outcome of
+    two patients, the same of two whose times are neighbours, flipping an event; what is left of 1
+    exchanges the values of one of the covariates `free` between two patients of a group. Patients
+    who are not `mobile` only exchange all their times. One move is tried for each of
+    `temperatures`.
     """
 
     active: Bools
+    mobile: Bools
+    free: Ints
     moves: Floats
     softness: float
     temperatures: Floats
 
 
+class Room(NamedTuple):
+    """What the search writes while it judges moves.
+
+    `values` of one fit; `costs` of all fits now, and in `trial` after a move; which fits a move has
+    `touched` and which outcomes it `changed`; `codes` (s, n) with everybody's signatures; `start`
+    (s, k) with the last coefficients; `sets` for the counts at risk.
+    """
+
+    values: Floats
+    costs: Floats
+    trial: Floats
+    touched: Bools
+    changed: Bools
+    codes: Ints
+    start: Floats
+    sets: Ints
+
+
 @njit(cache=True)
 def row_cost(value: float, low: float, high: float, unit: float, softness: float) -> float:
-    """Distance of a value from its printed interval: 0 inside, then growing slowly.
+    """Distance of a value from its printed interval: 0 inside, near 1 far outside.
 
-    The logarithm lets one distant row neither dominate nor block the many close ones; below
-    `softness` units it is nearly linear, so that a search goes from coarse to fine.
+    As long as the search is coarse (`softness` above 1, in printed units) the cost grows with the
+    square of the distance and then levels off: rows that are met nearly are pulled most, and those
+    that cannot be met beside them give way, the more of them the less soft the search. An exact
+    search counts rows: any distance costs, and little more if it is large.
+
+    Notes
+    -----
+    Geman and McClure's error, hardened step by step: Blake and Zisserman, Visual Reconstruction,
+    1987.
     """
     if math.isnan(value):
         return NOT_ESTIMABLE
-    outside = max(low - value, value - high, 0.0)
+    outside = max(low - value, value - high, 0.0) / unit / softness
+    if softness > 1.0:
+        if math.isinf(outside):
+            return 1.0
+        return float(outside * outside / (1.0 + outside * outside))
     if outside > 0.0:
-        return 0.3 / softness + math.log1p(outside / unit / softness)
+        return 0.3 / softness + math.log1p(outside)
     barely = min(value - low, high - value) < EDGE * unit
     return 0.05 / softness if barely else 0.0
 
@@ -89,183 +114,197 @@ def fit_cost(system: System, s: int, values: Floats, softness: float) -> float:
 
 
 @njit(cache=True)
-def _reinsert(order: Ints, duration: Floats, i: int) -> None:
-    """Move patient i, whose duration alone changed, to its place in an ascending order."""
-    at = 0
-    while order[at] != i:
-        at += 1
-    while at > 0 and duration[order[at - 1]] > duration[i]:
-        order[at] = order[at - 1]
-        at -= 1
-        order[at] = i
-    while at < order.size - 1 and duration[order[at + 1]] < duration[i]:
-        order[at] = order[at + 1]
-        at += 1
-        order[at] = i
+def _kind(schedule: Schedule, i: int, draw: float) -> int:
+    if not schedule.mobile[i]:
+        return EXCHANGE_ALL
+    kind = 0
+    while kind < schedule.moves.size and draw >= schedule.moves[kind]:
+        kind += 1
+    return kind
 
 
 @njit(cache=True)
-def _exchange(order: Ints, i: int, j: int) -> None:
-    """Exchange the places of two patients who exchanged their durations."""
-    for at in range(order.size):
-        if order[at] == i:
-            order[at] = j
-        elif order[at] == j:
-            order[at] = i
+def _touch(system: System, schedule: Schedule, room: Room, i: int, j: int) -> float:
+    """Mark the fits that moved times of patients i and j enter; return what these cost now."""
+    hope = 0.0
+    for s in range(system.kind.size):
+        room.touched[s] = False
+        if schedule.active[s] and room.changed[system.outcome[s]]:
+            codes = room.codes[s]
+            room.touched[s] = codes[i] >= 0 if i == j else codes[i] != codes[j]
+            hope += room.costs[s] * room.touched[s]
+    return hope
 
 
 @njit(cache=True)
-def _update_order(state: State, changed: Bools, i: int, j: int) -> None:
-    for o in range(changed.size):
-        if changed[o] and i == j:
-            _reinsert(state.order[o], state.duration[o], i)
-        elif changed[o]:
-            _exchange(state.order[o], i, j)
-
-
-@njit(cache=True)
-def _possible(state: State, i: int) -> bool:
-    """Whether the times of a patient are within bounds and come in order.
-
-    An outcome that may not follow another is not later, and has happened if the other has.
-    """
-    for early in range(state.before.size):
-        if not SHORTEST <= state.duration[early, i] <= state.longest:
-            return False
-        late = state.before[early]
-        if late >= 0 and (
-            state.duration[early, i] > state.duration[late, i]
-            or (state.event[late, i] and not state.event[early, i])
-        ):
-            return False
-    return True
-
-
-@njit(cache=True)
-def _partner(state: State, i: int, rng: np.random.Generator) -> int:
-    """Another patient of the same cell; the patient itself if a few draws find none."""
-    for _ in range(50):
-        j = int(rng.integers(0, state.cell.size))
-        if j != i and state.cell[j] == state.cell[i]:
-            return j
-    return i
-
-
-@njit(cache=True)
-def _step(rng: np.random.Generator) -> float:
-    """Draw a shift on the grid, of a few days or a few months."""
-    size = 0.02 * 10.0 ** (rng.random() * 2.2)
-    return float(np.round(rng.normal() * size / GRID) * GRID)
-
-
-@njit(cache=True)
-def _on_grid(time: float) -> float:
-    return float(np.round(time / GRID) * GRID)
-
-
-@njit(cache=True)
-def _move(
-    state: State,
-    moves: Floats,
-    draw: float,
-    i: int,
-    j: int,
-    changed: Bools,
-    rng: np.random.Generator,
-) -> None:
-    """Make the move that `draw` selects on patient i (and j), marking the outcomes it touches."""
-    outcomes = changed.size
-    one = rng.integers(0, outcomes)
-    changed[:] = False
-    step = _step(rng)
-    for o in range(outcomes):
-        if draw < moves[0] and o != one:
-            continue
-        if draw < moves[1]:
-            state.duration[o, i] = _on_grid(state.duration[o, i] + step)
-        elif draw < moves[2] or (draw < moves[3] and o == one):
-            time, event = state.duration[o, i], state.event[o, i]
-            state.duration[o, i], state.event[o, i] = state.duration[o, j], state.event[o, j]
-            state.duration[o, j], state.event[o, j] = time, event
-        elif draw >= moves[3] and o == one:
-            state.event[o, i] = not state.event[o, i]
-        else:
-            continue
-        changed[o] = True
+def _recode(system: System, state: State, schedule: Schedule, room: Room, i: int, j: int) -> float:
+    """Renew two patients' signatures and mark the fits where they change; return as `_touch`."""
+    hope = 0.0
+    for s in range(system.kind.size):
+        room.touched[s] = False
+        if schedule.active[s]:
+            codes = room.codes[s]
+            new_i = signature(system, s, state.pattern[i])
+            new_j = signature(system, s, state.pattern[j])
+            room.touched[s] = codes[i] != new_i or codes[j] != new_j
+            codes[i], codes[j] = new_i, new_j
+            hope += room.costs[s] * room.touched[s]
+    return hope
 
 
 @njit(cache=True)
 def _judge(
+    system: System, state: State, schedule: Schedule, room: Room, hope: float, limit: float
+) -> bool:
+    """Whether the fits that a move touched cost at most `limit` more than before.
+
+    Their new costs go to `room.trial`. The fits still to come can at best become free (`hope` is
+    what they cost now), so that most bad moves are known as such after a few fits.
+    """
+    room.trial[:] = room.costs
+    worse = 0.0
+    for s in range(system.kind.size):
+        if room.touched[s]:
+            _renew(system, state, schedule, room, s)
+            worse += room.trial[s] - room.costs[s]
+            hope -= room.costs[s]
+            if worse - hope > limit:
+                return False
+    return True
+
+
+@njit(cache=True)
+def _renew(system: System, state: State, schedule: Schedule, room: Room, s: int) -> None:
+    """Write the cost of a fit into `room.trial`."""
+    o = system.outcome[s]
+    evaluate(
+        system,
+        s,
+        room.codes[s],
+        state.duration[o],
+        state.event[o],
+        state.order[o],
+        room.start[s],
+        room.sets,
+        room.values,
+    )
+    room.trial[s] = fit_cost(system, s, room.values, schedule.softness)
+
+
+@njit(cache=True)
+def _room(system: System, state: State, schedule: Schedule) -> Room:
+    """Make room, with everybody's signatures and the costs of all fits that count."""
+    outcomes, n = state.duration.shape
+    fits = system.kind.size
+    room = Room(
+        np.empty(width(system)),
+        np.zeros(fits),
+        np.zeros(fits),
+        np.zeros(fits, dtype=np.bool_),
+        np.ones(outcomes, dtype=np.bool_),
+        np.empty((fits, n), dtype=np.int64),
+        np.zeros((fits, system.columns.shape[1])),
+        np.empty((4, n), dtype=np.int64),
+    )
+    for s in range(fits):
+        for i in range(n):
+            room.codes[s, i] = signature(system, s, state.pattern[i])
+        if schedule.active[s]:
+            _renew(system, state, schedule, room, s)
+    room.costs[:] = room.trial
+    return room
+
+
+@njit(cache=True)
+def _try_times(
     system: System,
     state: State,
     schedule: Schedule,
-    changed: Bools,
+    room: Room,
+    kind: int,
     i: int,
-    j: int,
-    values: Floats,
-    costs: Floats,
-) -> None:
-    """Write the costs of the fits that a move touches into `costs`."""
-    for s in range(system.kind.size):
-        o = system.outcome[s]
-        if not (schedule.active[s] and changed[o]):
-            continue
-        touched = (
-            system.member[s, i] if i == j else system.signature[s, i] != system.signature[s, j]
-        )
-        if touched:
-            evaluate(system, s, state.duration[o], state.event[o], state.order[o], values)
-            costs[s] = fit_cost(system, s, values, schedule.softness)
+    temperature: float,
+    rng: np.random.Generator,
+) -> bool:
+    """Try a move of times or events; whether it was kept."""
+    one = int(rng.integers(0, room.changed.size))
+    j = other(state, kind, one, i, rng)
+    if i == j and EXCHANGE_ALL <= kind < FLIP:
+        return False
+    old_i, old_j = state.duration[:, i].copy(), state.duration[:, j].copy()
+    event_i, event_j = state.event[:, i].copy(), state.event[:, j].copy()
+    move_times(state, kind, one, i, j, room.changed, rng)
+    ordered = possible(state, i) and possible(state, j)
+    if ordered:
+        update_order(state, room.changed, i, j)
+        limit = -temperature * math.log(1.0 - rng.random())
+        hope = _touch(system, schedule, room, i, j)
+        if _judge(system, state, schedule, room, hope, limit):
+            return True
+    state.duration[:, i], state.event[:, i] = old_i, event_i
+    state.duration[:, j], state.event[:, j] = old_j, event_j
+    if ordered:
+        update_order(state, room.changed, i, j)
+    return False
+
+
+@njit(cache=True)
+def _try_covariate(
+    system: System,
+    state: State,
+    schedule: Schedule,
+    room: Room,
+    i: int,
+    temperature: float,
+    rng: np.random.Generator,
+) -> bool:
+    """Try to exchange the values of a covariate between two patients; whether it was kept."""
+    bit = schedule.free[int(rng.integers(0, schedule.free.size))]
+    j = other(state, COVARIATE, 0, i, rng)
+    if (state.pattern[i] ^ state.pattern[j]) >> bit & 1 == 0:
+        return False
+    exchange_bit(state.pattern, bit, i, j)
+    limit = -temperature * math.log(1.0 - rng.random())
+    hope = _recode(system, state, schedule, room, i, j)
+    if _judge(system, state, schedule, room, hope, limit):
+        return True
+    exchange_bit(state.pattern, bit, i, j)
+    _recode(system, state, schedule, room, i, j)
+    return False
 
 
 @njit(cache=True)
 def anneal(
     system: System, state: State, schedule: Schedule, rng: np.random.Generator
-) -> tuple[float, Floats, Bools]:
-    """Try one move per temperature; return the lowest cost met with its durations and events.
+) -> tuple[float, Floats, Bools, Ints]:
+    """Try one move per temperature; return the lowest cost met with its times and patterns.
 
     A worse state is accepted with probability exp(-increase / temperature).
+
+    Returns
+    -------
+    tuple
+        Cost; durations and events, shape (outcomes, n); patterns, shape (n,).
 
     Notes
     -----
     Kirkpatrick, Gelatt and Vecchi, Science 1983;220:671-680.
     """
-    outcomes, n = state.duration.shape
-    values = np.empty(width(system))
-    costs = np.zeros(system.kind.size)
-    changed = np.ones(outcomes, dtype=np.bool_)
-    for s in range(costs.size):
-        if schedule.active[s]:
-            o = system.outcome[s]
-            evaluate(system, s, state.duration[o], state.event[o], state.order[o], values)
-            costs[s] = fit_cost(system, s, values, schedule.softness)
-    best = costs.sum()
-    best_duration, best_event = state.duration.copy(), state.event.copy()
+    room = _room(system, state, schedule)
+    best = room.costs.sum()
+    found = state.duration.copy(), state.event.copy(), state.pattern.copy()
     for temperature in schedule.temperatures:
-        i = int(rng.integers(0, n))
-        draw = rng.random()
-        exchange = schedule.moves[1] <= draw < schedule.moves[3]
-        j = _partner(state, i, rng) if exchange else i
-        if exchange and i == j:
-            continue
-        old_i, old_j = state.duration[:, i].copy(), state.duration[:, j].copy()
-        event_i, event_j = state.event[:, i].copy(), state.event[:, j].copy()
-        _move(state, schedule.moves, draw, i, j, changed, rng)
-        ordered = _possible(state, i) and _possible(state, j)
-        trial = costs.copy()
-        if ordered:
-            _update_order(state, changed, i, j)
-            _judge(system, state, schedule, changed, i, j, values, trial)
-        worse = trial.sum() - costs.sum()
-        if ordered and (worse <= 0.0 or rng.random() < math.exp(-worse / temperature)):
-            costs = trial
-            if costs.sum() < best - 1e-12:
-                best = costs.sum()
-                best_duration[:] = state.duration
-                best_event[:] = state.event
-            continue
-        state.duration[:, i], state.event[:, i] = old_i, event_i
-        state.duration[:, j], state.event[:, j] = old_j, event_j
-        if ordered:
-            _update_order(state, changed, i, j)
-    return best, best_duration, best_event
+        i = int(rng.integers(0, state.pattern.size))
+        kind = _kind(schedule, i, rng.random())
+        if kind == COVARIATE:
+            kept = _try_covariate(system, state, schedule, room, i, temperature, rng)
+        else:
+            kept = _try_times(system, state, schedule, room, kind, i, temperature, rng)
+        if kept:
+            room.costs[:] = room.trial
+            if room.costs.sum() < best - 1e-12:
+                best = room.costs.sum()
+                found[0][:] = state.duration
+                found[1][:] = state.event
+                found[2][:] = state.pattern
+    return best, found[0], found[1], found[2]

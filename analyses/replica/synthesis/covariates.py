@@ -8,25 +8,33 @@ pairs, are reached by a search with the real fit and the real matching in the lo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from replica.cohort import Cohort
 from replica.errors import SynthesisError
 from replica.protocol import ARM_KEYS, Study
+from replica.synthesis.joint_patterns import JointPatterns
 from replica.synthesis.matching_search import Goal
 from replica.synthesis.targets import Targets
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
-def draw_covariates(targets: Targets, rng: np.random.Generator) -> pd.DataFrame:
+def draw_covariates(
+    targets: Targets, rng: np.random.Generator, joint: Sequence[JointPatterns] = ()
+) -> pd.DataFrame:
     """Draw ids, arms and covariates with exactly the printed counts of each arm before matching.
 
     Values that the protocol associates occur together more often than by chance: each covariate
-    cuts a normal variable at its printed share, and the variables are correlated.
+    cuts a normal variable at its printed share, and the variables are correlated. Combinations
+    that the printed models ask for (`joint`) go to the patients whose normal variables suit them
+    best.
 
     Raises
     ------
@@ -58,7 +66,31 @@ def draw_covariates(targets: Targets, rng: np.random.Generator) -> pd.DataFrame:
             highest = rows[np.argsort(-latent[rows, k], kind="stable")[:count]]
             values[highest] = covariate.contrast
         patients[covariate.key] = values
+    for asked in joint:
+        rows = np.flatnonzero(arms == asked.arm)
+        columns = [[c.key for c in study.covariates].index(key) for key in asked.covariates]
+        counts = [
+            targets.count(key, study.covariate(key).contrast, asked.arm, "before")
+            for key in asked.covariates
+        ]
+        drawn = _combinations(asked, counts, rng)
+        # The assignment that makes the sum of products largest.
+        order = linear_sum_assignment(-latent[rows][:, columns] @ drawn.T)[1]
+        for k, key in enumerate(asked.covariates):
+            covariate = study.covariate(key)
+            levels = np.where(drawn[order, k] == 1, covariate.contrast, covariate.reference)
+            patients.loc[rows, key] = levels
     return patients
+
+
+def _combinations(asked: JointPatterns, counts: Sequence[int], rng: np.random.Generator) -> Ints:
+    """One row per patient with exactly the printed counts: a few rows differ from the wanted."""
+    drawn = np.repeat(asked.patterns, asked.counts, axis=0)
+    for k, count in enumerate(counts):
+        surplus = int(drawn[:, k].sum()) - count
+        able = rng.permutation(np.flatnonzero(drawn[:, k] == (surplus > 0)))
+        drawn[able[: abs(surplus)], k] = surplus < 0
+    return drawn
 
 
 def _latent(study: Study, n: int, rng: np.random.Generator) -> Floats:
@@ -76,8 +108,10 @@ def _latent(study: Study, n: int, rng: np.random.Generator) -> Floats:
     return np.asarray(rng.normal(size=(n, len(keys))) @ root.T, dtype=np.float64)
 
 
-def matching_goal(targets: Targets) -> Goal:
+def matching_goal(targets: Targets, joint: Sequence[JointPatterns] = ()) -> Goal:
     """Printed counts after matching; the plan's caliper must be one of probabilities.
+
+    Of the combinations that printed models ask for, those of the treated are part of it.
 
     Raises
     ------
@@ -104,8 +138,21 @@ def matching_goal(targets: Targets) -> Goal:
             f"1:1 matching: found {pairs} treated and {controls} control patients printed after "
             "it; both must be the number of pairs. Correct the published table."
         )
+    treated = targets.count("patients", "", "treated", "before")
     width = math.inf if plan.caliper is None else plan.caliper
-    return Goal(np.array(wanted, dtype=np.int64), pairs, width, plan.caliper_inclusive)
+    columns, combinations = np.empty(0, dtype=np.int64), np.full(1, treated, dtype=np.int64)
+    for asked in joint:
+        if asked.arm == "treated":
+            columns = np.array([plan.covariates.index(key) for key in asked.covariates])
+            combinations = asked.counts
+    return Goal(
+        np.array(wanted, dtype=np.int64),
+        pairs,
+        width,
+        plan.caliper_inclusive,
+        columns,
+        combinations,
+    )
 
 
 def with_contrasts(

@@ -17,9 +17,9 @@ that not every goal can be reached from every draw.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -36,6 +36,12 @@ _CHUNK = 2000
 _HOT, _COLD = 3.0, 0.15
 # Share of the tries that renumber.
 _RENUMBER = 0.3
+STRANGE = 0.25
+"""Cost of a treated patient with a combination that is not wanted; a wrong count costs 1."""
+
+TOLERATED = 16
+"""So many patients too many or too few, over all combinations, cost nothing."""
+
 _NOBODY = np.full(4, -1, dtype=np.int64)
 
 
@@ -44,13 +50,17 @@ class Goal:
     """Printed counts after matching, in the form the search takes.
 
     `wanted` (2, p) counts contrasts among matched treated and matched controls; `pairs` is the
-    number of matched pairs. `width` is the caliper on the probability scale.
+    number of matched pairs. `width` is the caliper on the probability scale. `joint` names some
+    covariates by column, and `combinations` (2^k) counts the treated with each combination of these
+    before matching (the first is the highest digit of the index): it need be met nearly only.
     """
 
     wanted: Ints
     pairs: int
     width: float
     inclusive: bool
+    joint: Ints
+    combinations: Ints
 
 
 class Candidate(NamedTuple):
@@ -91,6 +101,19 @@ def _deviation(
                 gap[0, j] += round(X[i, j])
                 gap[1, j] += round(X[partner[i], j])
     return int(abs(matched - pairs) + np.abs(gap).sum())
+
+
+@njit(cache=True)
+def _strangeness(candidate: Candidate, joint: Ints, combinations: Ints) -> float:
+    """Cost of treated patients with other combinations than wanted; a few are free."""
+    gap = -combinations
+    for i in range(candidate.treated.size):
+        if candidate.treated[i]:
+            code = 0
+            for k in joint:
+                code = 2 * code + round(candidate.X[i, k])
+            gap[code] += 1
+    return float(STRANGE * max(0, np.abs(gap).sum() - TOLERATED))
 
 
 @njit(cache=True)
@@ -160,13 +183,16 @@ def _try(
     pairs: int,
     width: float,
     inclusive: bool,
+    joint: Ints,
+    combinations: Ints,
     temperatures: Floats,
     rng: np.random.Generator,
-) -> int:
-    """Try one change for each temperature; return the deviation at the end."""
-    now = _deviation(candidate, wanted, pairs, width, inclusive)
+) -> float:
+    """Try one change for each temperature; return the cost at the end."""
+    now = _strangeness(candidate, joint, combinations)
+    now += _deviation(candidate, wanted, pairs, width, inclusive)
     for temperature in temperatures:
-        if now == 0:
+        if now == 0.0:
             break
         if rng.random() < _RENUMBER:
             who, k = _draw_renumbering(candidate, rng)
@@ -175,63 +201,116 @@ def _try(
         if who[0] < 0:
             continue
         _exchange(candidate, who, k)
-        trial = _deviation(candidate, wanted, pairs, width, inclusive)
-        worse = trial - now
-        if worse <= 0 or rng.random() < math.exp(-worse / temperature):
+        # Most bad changes are known as such before the matching is done.
+        limit = now - temperature * math.log(1.0 - rng.random())
+        trial = _strangeness(candidate, joint, combinations)
+        if trial <= limit:
+            trial += _deviation(candidate, wanted, pairs, width, inclusive)
+        if trial <= limit:
             now = trial
         else:
             _exchange(candidate, who, k)
     return now
 
 
+@dataclass(frozen=True)
+class CovariateStanding:
+    """Where the search over covariates stands: changes tried, covariates now, and the best so far.
+
+    `X` and `best_x` have shape (n, p), `score` (n,). `best` is the cost of `best_x`: 0 when every
+    count is as printed and the combinations are nearly as wanted.
+    """
+
+    done: int
+    X: Floats
+    score: Floats
+    best: float
+    best_x: Floats
+
+    def arrays(self) -> dict[str, Floats]:
+        """Arrays for a snapshot."""
+        return {"X": self.X, "score": self.score, "best_x": self.best_x}
+
+    def numbers(self) -> dict[str, float]:
+        """Numbers for a snapshot."""
+        return {"done": self.done, "best": self.best}
+
+
+def covariates_of(
+    numbers: Mapping[str, float], arrays: Mapping[str, NDArray[Any]]
+) -> CovariateStanding:
+    """Read a standing back from a snapshot."""
+    return CovariateStanding(
+        int(numbers["done"]), arrays["X"], arrays["score"], numbers["best"], arrays["best_x"]
+    )
+
+
+def _fit(candidate: Candidate, goal: Goal) -> float:
+    """Fit the score anew, from zero as the analysis does, and return the cost."""
+    X, treated = candidate.X, candidate.treated
+    candidate.score[:] = fit_logistic(X, treated).probability(X)
+    off = _deviation(candidate, goal.wanted, goal.pairs, goal.width, goal.inclusive)
+    return float(off + _strangeness(candidate, goal.joint, goal.combinations))
+
+
+def first_standing(X: Floats, treated: Bools, goal: Goal) -> CovariateStanding:
+    """Stand at the beginning: contrasts of the matching covariates in the order of the ids."""
+    candidate = _candidate(X.copy(), np.zeros(len(X)), treated)
+    cost = _fit(candidate, goal)
+    return CovariateStanding(0, candidate.X, candidate.score, cost, X.copy())
+
+
+def _candidate(X: Floats, score: Floats, treated: Bools) -> Candidate:
+    pattern = np.array([_pattern(row) for row in X], dtype=np.int64)
+    return Candidate(X, score, treated, pattern)
+
+
 def search_covariates(
-    X: Floats,
+    standing: CovariateStanding,
     treated: Bools,
     goal: Goal,
     rng: np.random.Generator,
     *,
     evaluations: int,
-    progress: Callable[[int, int], None],
-) -> tuple[Floats, int]:
+) -> Iterator[CovariateStanding]:
     """Exchange covariate values within arms until the matched counts are the printed ones.
+
+    Yields where the search stands after every chunk of changes; the last one holds the result. The
+    rest of the search depends on the standing and the generator alone.
 
     Parameters
     ----------
-    X
-        Contrasts of the matching covariates, shape (n, p), rows in the order of the ids.
+    standing
+        Where to begin.
     treated
         Arm of each row, shape (n,).
     goal
         What to reach.
     evaluations
         Most changes to try; the search ends as soon as all counts agree.
-    progress
-        Told the changes tried so far and the smallest deviation met.
-
-    Returns
-    -------
-    tuple
-        The covariates found, and their deviation: 0 when every count is as printed.
     """
-    pattern = np.array([_pattern(row) for row in X], dtype=np.int64)
-    candidate = Candidate(X.copy(), np.zeros(len(X)), treated, pattern)
-    arguments = (goal.wanted, goal.pairs, goal.width, goal.inclusive)
-
-    def refit() -> int:
-        candidate.score[:] = fit_logistic(candidate.X, treated).probability(candidate.X)
-        return int(_deviation(candidate, *arguments))
-
-    best, best_X = refit(), X.copy()
     temperatures = np.geomspace(_HOT, _COLD, max(evaluations, 1))
-    for done in range(0, evaluations, _CHUNK):
-        if best == 0:
+    candidate = _candidate(standing.X.copy(), standing.score.copy(), treated)
+    best, best_X = standing.best, standing.best_x
+    for done in range(standing.done, evaluations, _CHUNK):
+        if best == 0.0:
             break
         chunk = temperatures[done : done + _CHUNK]
-        current = int(_try(candidate, *arguments, chunk, rng))
-        if current < best or current == 0:
+        current = _try(
+            candidate,
+            goal.wanted,
+            goal.pairs,
+            goal.width,
+            goal.inclusive,
+            goal.joint,
+            goal.combinations,
+            chunk,
+            rng,
+        )
+        if current < best or current == 0.0:
             # What counts is what the analysis finds, which fits the changed table from zero.
-            current = refit()
+            current = _fit(candidate, goal)
             if current < best:
                 best, best_X = current, candidate.X.copy()
-        progress(done + chunk.size, best)
-    return best_X, best
+        X, score = candidate.X.copy(), candidate.score.copy()
+        yield CovariateStanding(done + chunk.size, X, score, best, best_X)

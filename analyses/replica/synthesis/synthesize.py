@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from replica.agreement import agreement
-from replica.analysis import Choices, reproduce
 from replica.cohort import Cohort
 from replica.convention import convention
 from replica.errors import SynthesisError
 from replica.matching import match
 from replica.protocol import Study
 from replica.published import PublishedValue
-from replica.supplied import parse_cohort
-from replica.synthesis.annealing import Schedule, State, anneal
+from replica.synthesis.arm_search import (
+    ArmFound,
+    arm_found,
+    arm_layout,
+    begin_arm,
+    bits_of,
+    combinations_of,
+    from_arrays,
+    hand_out,
+    to_arrays,
+)
 from replica.synthesis.covariates import (
     contrasts,
     draw_covariates,
@@ -28,53 +35,39 @@ from replica.synthesis.covariates import (
     with_contrasts,
 )
 from replica.synthesis.details import Draft, complete
-from replica.synthesis.fits import Compiled, compile_fits
-from replica.synthesis.matching_search import search_covariates
+from replica.synthesis.fits import Compiled, compile_fits, patterns
+from replica.synthesis.joint_patterns import JointPatterns, joint_patterns
+from replica.synthesis.matching_search import covariates_of, search_covariates
+from replica.synthesis.matching_search import first_standing as first_covariates
+from replica.synthesis.report import report
+from replica.synthesis.snapshots import Keep, Snapshot, state_of
 from replica.synthesis.targets import Targets, calendar_of, compile_targets
-from replica.synthesis.times import DAYS_PER_MONTH, LOST, Times, initial_times
+from replica.synthesis.time_search import (
+    ARM_PHASES,
+    PHASES,
+    Layout,
+    first_standing,
+    search_times,
+    standing_of,
+)
+from replica.synthesis.times import Times, initial_times
 
 Bools = NDArray[np.bool_]
 
 DEFAULT_SEED = 7
-DEFAULT_EVALUATIONS = 1_000_000
-"""Changes to try in the search over times, and in each search over covariates."""
+DEFAULT_EVALUATIONS = 10_000_000
+"""Changes to try in the search over times."""
 
 DRAWS = 10
 """How many draws of covariates to search from before giving up."""
 
-CHUNK = 1000
-"""Moves between two reports of progress."""
+COVARIATE_SHARE = 5
+"""A search over covariates tries one change for so many of the search over times."""
 
+ARM_SHARE = 0.4
+"""Part of all changes that goes to the arms with joint models by themselves."""
 
-class Phase(NamedTuple):
-    """One pass of the search over times: name, fits that count, moves, softness, share of moves."""
-
-    name: str
-    covariates: bool
-    moves: tuple[float, float, float, float]
-    softness: float
-    hot: float
-    cold: float
-    share: float
-
-
-# Times first give the curves of the arms; exchanges between patients, which leave those curves as
-# they are, then give the covariates' effects; at last everything moves a little.
-_SHIFT = (0.55, 0.65, 0.65, 0.9)
-_EXCHANGE = (0.0, 0.0, 1.0, 1.0)
-_ALL = (0.2, 0.25, 0.8, 0.95)
-PHASES = (
-    Phase("curves, coarse", False, _SHIFT, 100.0, 0.05, 0.01, 0.05),
-    Phase("curves, medium", False, _SHIFT, 20.0, 0.1, 0.01, 0.05),
-    Phase("curves, fine", False, _SHIFT, 5.0, 0.2, 0.02, 0.05),
-    Phase("curves, exact", False, _SHIFT, 1.0, 0.5, 0.02, 0.15),
-    Phase("covariates, coarse", True, _EXCHANGE, 300.0, 0.05, 0.01, 0.1),
-    Phase("covariates, medium", True, _EXCHANGE, 100.0, 0.1, 0.01, 0.1),
-    Phase("covariates, fine", True, _EXCHANGE, 30.0, 0.1, 0.02, 0.1),
-    Phase("covariates, finer", True, _EXCHANGE, 10.0, 0.1, 0.02, 0.1),
-    Phase("all, fine", True, _ALL, 3.0, 0.15, 0.02, 0.1),
-    Phase("all, exact", True, _ALL, 1.0, 0.3, 0.02, 0.2),
-)
+ARM, COVARIATES, TIMES = "arm", "covariates", "times"
 
 Progress = Callable[[str, int, int, str], None]
 """Told the stage, evaluations done, evaluations planned and how far the stage has come."""
@@ -94,7 +87,10 @@ def synthesize(
     rng: np.random.Generator,
     *,
     evaluations: int = DEFAULT_EVALUATIONS,
+    excluded: Mapping[str, str] | None = None,
     progress: Progress,
+    keep: Keep | None = None,
+    resume: Snapshot | None = None,
 ) -> Synthesis:
     """Make patients whose analysis by the package's own estimators returns the printed numbers.
 
@@ -107,55 +103,178 @@ def synthesize(
     rng
         All randomness; the same generator state and evaluations give the same patients.
     evaluations
-        Changes of times to try; before them, as many of covariates from each of at most ten
-        draws, until all counts agree. Never a clock.
+        Changes of times to try; before them, up to a fifth as many of covariates from each of at
+        most ten draws, until all counts agree. Never a clock.
+    excluded
+        Printed rows not to aim at, with the reason: those that cannot hold beside the others.
     progress
         Called as the search goes on.
+    keep
+        Called with a snapshot after every chunk of the search.
+    resume
+        A snapshot to go on from; everything before it is skipped. The result is the same.
 
     Raises
     ------
     SynthesisError
         If the printed numbers cannot specify a cohort.
     """
-    targets = compile_targets(study, published)
-    patients = _covariates(targets, rng, evaluations, progress)
+    plan = _Plan(
+        compile_targets(study, published, excluded), rng, evaluations, progress, keep, resume
+    )
+    asked = joint_patterns(plan.targets)
+    compiled = compile_fits(plan.targets, convention(study.convention))
+    arms = _arms(plan, asked, compiled)
+    patients = _covariates(plan, arms)
     cohort = Cohort(study, patients, "synthetic")
     matched = _matched(cohort)
-    times = initial_times(targets, cohort.treated, rng)
-    compiled = compile_fits(targets, cohort, matched, convention(study.convention))
-    times = _search_times(targets, cohort, matched, compiled, times, rng, evaluations, progress)
-    finished = complete(Draft(patients, times, matched, targets), rng)
+    times = _times(plan, cohort, matched, arms, compiled)
+    finished = complete(Draft(patients, times, matched, plan.targets), rng)
     finished = finished[_column_order(study)]
-    return Synthesis(finished, _report(finished, targets, compiled))
+    return Synthesis(finished, report(finished, plan.targets, compiled.ids))
 
 
-def _tell(progress: Progress, draw: int, planned: int, done: int, off: int) -> None:
-    progress(f"covariates, draw {draw}", done, planned, f"counts off by {off}")
+@dataclass(frozen=True)
+class _Plan:
+    """What all stages of a search share."""
+
+    targets: Targets
+    rng: np.random.Generator
+    evaluations: int
+    progress: Progress
+    keep: Keep | None
+    resume: Snapshot | None
+
+    def stood(self, *stages: str) -> Snapshot | None:
+        """The snapshot to go on from, if it is of one of these stages."""
+        return self.resume if self.resume is not None and self.resume.stage in stages else None
+
+    def snapshot(
+        self, stage: str, numbers: Mapping[str, float], arrays: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Keep where a stage stands."""
+        if self.keep is not None:
+            self.keep(Snapshot(stage, numbers, arrays, state_of(self.rng)))
 
 
-def _covariates(
-    targets: Targets, rng: np.random.Generator, planned: int, progress: Progress
-) -> pd.DataFrame:
-    study, keys = targets.study, targets.study.matching.covariates
-    goal = matching_goal(targets)
-    closest = -1
-    for draw in range(1, DRAWS + 1):
-        patients = draw_covariates(targets, rng)
-        cohort = Cohort(study, patients, "synthetic")
-        found, off = search_covariates(
-            contrasts(cohort, keys),
-            cohort.treated,
-            goal,
-            rng,
-            evaluations=planned,
-            progress=partial(_tell, progress, draw, planned),
-        )
-        if off == 0:
-            return with_contrasts(patients, study, keys, found)
-        closest = off if closest < 0 else min(closest, off)
+def _arms(
+    plan: _Plan, asked: tuple[JointPatterns, ...], compiled: Compiled
+) -> tuple[ArmFound, ...]:
+    """Search for each arm with joint models by itself."""
+    study, rng = plan.targets.study, plan.rng
+    stood = plan.resume
+    found = from_arrays(asked, stood.arrays) if stood is not None else ()
+    planned = int(plan.evaluations * ARM_SHARE / max(1, len(asked)))
+    for k in range(len(found), len(asked)):
+        joint = asked[k]
+        stood = plan.stood(ARM)
+        if stood is not None and stood.numbers["arm"] == k:
+            standing = standing_of(stood.numbers, stood.arrays)
+            stood.restore(rng)
+        else:
+            drawn = Cohort(study, draw_covariates(plan.targets, rng, asked), "synthetic")
+            standing = begin_arm(plan.targets, drawn, joint, rng)
+        layout = arm_layout(plan.targets, compiled, joint)
+        search = search_times(layout, ARM_PHASES, standing, rng, planned)
+        for standing, name, done in search:
+            plan.progress(name, done, planned, f"distance {standing.cost:.1f}")
+            arrays = standing.arrays() | to_arrays(found)
+            plan.snapshot(ARM, standing.numbers() | {"arm": k}, arrays)
+        found = (*found, arm_found(plan.targets, joint, standing))
+    return found
+
+
+def _covariates(plan: _Plan, arms: tuple[ArmFound, ...]) -> pd.DataFrame:
+    """Search for covariates that the real score and matching balance as printed."""
+    targets, study, rng = plan.targets, plan.targets.study, plan.rng
+    keys = study.matching.covariates
+    if (stood := plan.stood(TIMES)) is not None:
+        return _table(stood, study)
+    joint = tuple(arm.counts for arm in arms)
+    goal = matching_goal(targets, joint)
+    planned = max(1, plan.evaluations // COVARIATE_SHARE)
+    closest, first = math.inf, 1
+    stood = plan.stood(COVARIATES)
+    if stood is not None:
+        first, closest = int(stood.numbers["draw"]), float(stood.numbers["closest"])
+    for draw in range(first, DRAWS + 1):
+        if stood is not None and draw == first:
+            patients, standing = _table(stood, study), covariates_of(stood.numbers, stood.arrays)
+            treated = Cohort(study, patients, "synthetic").treated
+            stood.restore(rng)
+        else:
+            patients = draw_covariates(targets, rng, joint)
+            cohort = Cohort(study, patients, "synthetic")
+            treated = cohort.treated
+            standing = first_covariates(contrasts(cohort, keys), treated, goal)
+        search = search_covariates(standing, treated, goal, rng, evaluations=planned)
+        for standing in search:
+            state = f"counts off by {standing.best:g}"
+            plan.progress(f"covariates, draw {draw}", standing.done, planned, state)
+            numbers = standing.numbers() | {"draw": draw, "closest": closest}
+            arrays = {"patients": patients.to_numpy(dtype=str), **standing.arrays()}
+            plan.snapshot(COVARIATES, numbers, arrays | to_arrays(arms))
+        if standing.best == 0.0:
+            return with_contrasts(patients, study, keys, standing.best_x)
+        closest = min(closest, standing.best)
     raise SynthesisError(
         f"{study.key}: from {DRAWS} draws with {planned} changes each, the matched counts stay off "
-        f"by {closest} in all at best. Allow more with --evaluations, or try another --seed."
+        f"by {closest:g} in all at best. Allow more with --evaluations, or try another --seed."
+    )
+
+
+def _times(
+    plan: _Plan,
+    cohort: Cohort,
+    matched: Bools,
+    arms: tuple[ArmFound, ...],
+    compiled: Compiled,
+) -> Times:
+    """Search for everybody's times."""
+    targets, rng = plan.targets, plan.rng
+    pattern = patterns(cohort, matched)
+    if (stood := plan.stood(TIMES)) is not None:
+        standing = standing_of(stood.numbers, stood.arrays)
+        stood.restore(rng)
+    else:
+        times = initial_times(targets, cohort.treated, rng)
+        for arm in arms:
+            times = hand_out(targets, cohort, arm, times, rng)
+        standing = first_standing(times, pattern)
+    layout = _layout(targets, cohort, pattern, arms, compiled)
+    planned = plan.evaluations - int(plan.evaluations * ARM_SHARE) * bool(arms)
+    patients = cohort.patients.to_numpy(dtype=str)
+    search = search_times(layout, PHASES, standing, rng, planned)
+    for standing, name, done in search:
+        plan.progress(name, done, planned, f"distance {standing.cost:.1f}")
+        arrays = {"patients": patients, **standing.arrays(), **to_arrays(arms)}
+        plan.snapshot(TIMES, standing.numbers(), arrays)
+    return standing.best
+
+
+def _layout(
+    targets: Targets,
+    cohort: Cohort,
+    pattern: NDArray[np.int64],
+    arms: tuple[ArmFound, ...],
+    compiled: Compiled,
+) -> Layout:
+    """Everybody: patients of a searched arm exchange times within their combination at first."""
+    arm_code = cohort.treated.astype(np.int64)
+    combination = arm_code.copy()
+    others = np.ones(len(cohort), dtype=np.bool_)
+    for arm in arms:
+        rows = cohort.treated == (arm.asked.arm == "treated")
+        codes = combinations_of(pattern, bits_of(targets, arm.asked))
+        combination[rows] = 2 + 2 * codes[rows] + arm_code[rows]
+        others[rows] = False
+    return Layout(
+        compiled.system,
+        targets.study,
+        {"arms": compiled.by_arm, "all": np.ones_like(compiled.by_arm)},
+        {"combinations": combination, "arms": arm_code},
+        {"others": others, "all": np.ones(len(cohort), dtype=np.bool_)},
+        np.empty(0, dtype=np.int64),
     )
 
 
@@ -164,46 +283,9 @@ def _matched(cohort: Cohort) -> Bools:
     return np.asarray(cohort.patients["patient_id"].isin(paired), dtype=np.bool_)
 
 
-def _search_times(
-    targets: Targets,
-    cohort: Cohort,
-    matched: Bools,
-    compiled: Compiled,
-    times: Times,
-    rng: np.random.Generator,
-    planned: int,
-    progress: Progress,
-) -> Times:
-    study = targets.study
-    keys = [outcome.key for outcome in study.outcomes]
-    before = [keys.index(o.no_later_than) if o.no_later_than else -1 for o in study.outcomes]
-    calendar = calendar_of(study)
-    longest = (calendar.data_cutoff - calendar.enrolment_start).days / DAYS_PER_MONTH
-    by_arm = compiled.by_arm
-    done = 0
-    for phase in PHASES:
-        active = np.ones_like(by_arm) if phase.covariates else by_arm
-        moves = int(planned * phase.share)
-        temperatures = np.geomspace(phase.hot, phase.cold, moves)
-        state = State(
-            times.duration.copy(),
-            times.event.copy(),
-            np.argsort(times.duration, axis=1, kind="stable"),
-            2 * cohort.treated.astype(np.int64) + matched,
-            np.array(before, dtype=np.int64),
-            longest - 0.1,
-        )
-        best = np.inf
-        for start in range(0, moves, CHUNK):
-            schedule = Schedule(
-                active, np.array(phase.moves), phase.softness, temperatures[start : start + CHUNK]
-            )
-            cost, duration, event = anneal(compiled.system, state, schedule, rng)
-            if cost < best:
-                best, times = cost, Times(duration, event)
-            done += min(CHUNK, moves - start)
-            progress(phase.name, done, planned, f"distance {best:.1f}")
-    return times
+def _table(snapshot: Snapshot, study: Study) -> pd.DataFrame:
+    columns = ["patient_id", "arm", *(covariate.key for covariate in study.covariates)]
+    return pd.DataFrame(snapshot.arrays["patients"].astype(object), columns=columns)
 
 
 def _column_order(study: Study) -> list[str]:
@@ -218,67 +300,6 @@ def _column_order(study: Study) -> list[str]:
         calendar_of(study).start_column,
         *times,
     ]
-
-
-def _report(patients: pd.DataFrame, targets: Targets, compiled: Compiled) -> dict[str, Any]:
-    """Analyse the finished table the way a notebook does, and list what it gives back."""
-    study = targets.study
-    cohort = parse_cohort(study, patients, "synthetic", name="synthetic cohort")
-    profile = convention(study.convention)
-    entry_p = study.models[0].entry_p if study.models else 1.0
-    computed = reproduce(match(cohort), Choices(profile.ties, entry_p, profile))
-    aimed = frozenset(compiled.ids) | _counted(targets)
-    verdicts = [v for v in agreement(computed, targets.rows, targets=aimed) if v.role == "target"]
-    return {
-        "study": study.key,
-        "patients": len(patients),
-        "targets": {
-            "aimed_at": len(verdicts),
-            "reproduced": sum(v.outcome == "reproduced" for v in verdicts),
-            "rounding": sum(v.outcome == "rounding" for v in verdicts),
-            "different": sum(v.outcome == "different" for v in verdicts),
-        },
-        "assumptions": _assumptions(cohort),
-        "values": [
-            {
-                "id": v.published.id,
-                "printed": v.published.printed,
-                "attained": v.reproduced,
-                "verdict": v.outcome,
-            }
-            for v in verdicts
-        ],
-    }
-
-
-def _counted(targets: Targets) -> frozenset[str]:
-    """Printed counts and summaries that were handed out, as opposed to what followed from them."""
-    study = targets.study
-    handed_out = {c.key for c in study.covariates} | {c.key for c in study.characteristics}
-    summarised = {measure.key for measure in study.measures}
-    return frozenset(
-        row.id
-        for row in targets.rows
-        if (row.statistic == "n" and row.item in handed_out | {"patients"})
-        or (row.item in summarised and row.statistic in {"median", "min", "max"})
-    )
-
-
-def _assumptions(cohort: Cohort) -> dict[str, Any]:
-    """What the printed numbers leave open and was chosen, each with its figure in this cohort."""
-    last = cohort.study.outcomes[-1]
-    calendar = calendar_of(cohort.study)
-    alive = cohort.patients[last.event] == 0
-    started = pd.to_datetime(cohort.patients[calendar.start_column])
-    room = (pd.Timestamp(calendar.data_cutoff) - started).dt.days / DAYS_PER_MONTH
-    to_cutoff = alive & (room - cohort.patients[last.duration] < 0.1)
-    return {
-        "alive_at_last_contact": int(alive.sum()),
-        "of_these_followed_to_the_cutoff": int(to_cutoff.sum()),
-        "of_these_lost_to_follow_up": int((alive & ~to_cutoff).sum()),
-        "share_drawn_as_lost_before_the_search": LOST,
-        "grid_of_times_in_months": 0.01,
-    }
 
 
 def better(new: dict[str, Any], old: dict[str, Any] | None) -> bool:

@@ -5,7 +5,7 @@ No number of a paper stands in this package's code: every target is a printed ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,6 +55,7 @@ class Targets:
     study: Study
     rows: tuple[PublishedValue, ...]
     survival: tuple[SurvivalTarget, ...]
+    excluded: Mapping[str, str]
 
     def count(self, item: str, level: str, arm: str, stage: str) -> int:
         """Printed number of patients with this level.
@@ -92,9 +93,15 @@ class Targets:
         return None
 
 
-def compile_targets(study: Study, rows: Sequence[PublishedValue]) -> Targets:
-    """Turn the printed rows of a study into targets."""
-    return Targets(study, tuple(rows), tuple(_survival_targets(study, rows)))
+def compile_targets(
+    study: Study,
+    rows: Sequence[PublishedValue],
+    excluded: Mapping[str, str] | None = None,
+) -> Targets:
+    """Turn the printed rows of a study into targets, but for those excluded with a reason."""
+    out = dict(excluded or {})
+    aimed = [row for row in rows if row.id not in out]
+    return Targets(study, tuple(rows), tuple(_survival_targets(study, aimed)), out)
 
 
 def _survival_targets(study: Study, rows: Sequence[PublishedValue]) -> Iterable[SurvivalTarget]:

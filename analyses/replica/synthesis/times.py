@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,12 @@ GRID = 0.01
 """Months between neighbouring times: the precision to which the papers print them."""
 
 DAYS_PER_MONTH = 30.4375
+
+LITTLE = 0.3
+"""A log hazard ratio up to this makes little difference to the numbers at risk."""
+
+NORMAL_97_5 = 1.959963984540054
+"""Normal quantile of a two-sided 95% interval."""
 
 LOST = 0.06
 """Assumed share of patients lost to follow-up before the cut-off; the papers print none."""
@@ -60,7 +67,64 @@ def initial_times(targets: Targets, treated: Bools, rng: np.random.Generator) ->
     censored_at = follow_up_times(targets, n, rng)
     event = duration <= censored_at
     duration = np.where(event, duration, censored_at)
+    for arm in ARM_KEYS:
+        mask = treated if arm == "treated" else ~treated
+        event[:, mask] = _with_counts(event[:, mask], event_counts(targets, arm), study, rng)
     return Times(np.maximum(np.round(duration / GRID), 10) * GRID, event)
+
+
+def event_counts(targets: Targets, arm: str) -> dict[str, int]:
+    """Number of events of each outcome that the printed intervals of an arm imply.
+
+    The standard error of the log hazard ratio of a covariate that a share f of patients have, and
+    that makes little difference, is about 1 / sqrt(events f (1 - f)); the median over covariates
+    counts. Outcomes without such rows are left out.
+
+    Notes
+    -----
+    Schoenfeld, Biometrics 1983;39:499-503.
+    """
+    study = targets.study
+    patients = targets.count("patients", "", arm, "before")
+    ends: dict[tuple[str, str], dict[str, float]] = {}
+    for target in targets.survival:
+        spec = target.spec
+        if (spec.kind, spec.arm, spec.stage, spec.subgroup) == ("comparison", arm, "before", ""):
+            ends.setdefault((spec.outcome, target.covariate), {})[target.statistic] = middle(target)
+    implied: dict[str, list[float]] = {}
+    for (outcome, key), rows in ends.items():
+        if {"ci_low", "ci_high"} <= rows.keys():
+            low, high = math.log(rows["ci_low"]), math.log(rows["ci_high"])
+            if abs(low + high) / 2 < LITTLE:
+                count = targets.count(key, study.covariate(key).contrast, arm, "before")
+                share = count / patients
+                information = (2 * NORMAL_97_5 / (high - low)) ** 2
+                implied.setdefault(outcome, []).append(information / (share * (1 - share)))
+    return {
+        outcome: min(patients, round(float(np.median(values))))
+        for outcome, values in implied.items()
+    }
+
+
+def _with_counts(
+    event: Bools, wanted: dict[str, int], study: Study, rng: np.random.Generator
+) -> Bools:
+    """Turn events into censored times, or back, until each outcome has the wanted number.
+
+    An outcome that may not follow another has happened wherever the other has: the later ones come
+    first.
+    """
+    event = event.copy()
+    keys = [outcome.key for outcome in study.outcomes]
+    for o, outcome in reversed(list(enumerate(study.outcomes))):
+        later = event[keys.index(outcome.no_later_than)] if outcome.no_later_than else None
+        if later is not None:
+            event[o] |= later
+        surplus = int(event[o].sum()) - wanted.get(outcome.key, int(event[o].sum()))
+        able = event[o] & ~later if surplus > 0 and later is not None else event[o] == (surplus > 0)
+        chosen = rng.permutation(np.flatnonzero(able))[: abs(surplus)]
+        event[o, chosen] = surplus < 0
+    return event
 
 
 def _anchors(targets: Targets, outcome: str, arm: str) -> tuple[Floats, Floats]:
