@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replica.matching import Pairs, nearest_neighbour
 
 DETERMINISTIC = ("data", "largest", "smallest", "closest")
+
+# the first call compiles a kernel, which no deadline should count
+COMPILED = settings(deadline=None)
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,16 @@ class Units:
     def match(self, order: str, rows: np.ndarray | None = None, **changes: object) -> Pairs:
         """Match these units, with the rows rearranged if asked; keys stay with their units."""
         rows = np.arange(len(self.score)) if rows is None else rows
-        settings = {
+        given_settings = {
             "caliper": self.caliper,
             "ratio": self.ratio,
             "inclusive": self.inclusive,
             "exact": self.stratum[rows],
             "order": order,
         }
-        return nearest_neighbour(self.score[rows], self.treated[rows], rows, **(settings | changes))
+        return nearest_neighbour(
+            self.score[rows], self.treated[rows], rows, **(given_settings | changes)
+        )
 
 
 @st.composite
@@ -120,6 +125,7 @@ def closest_by_search(data: Units, free: set[int], turn: list[int]) -> list[tupl
 
 
 @pytest.mark.parametrize("order", DETERMINISTIC)
+@COMPILED
 @given(data=units())
 def test_kernel_agrees_with_a_search_of_all_controls(order: str, data: Units) -> None:
     """The linear walk makes the same pairs in the same order as looking at everybody."""
@@ -129,6 +135,7 @@ def test_kernel_agrees_with_a_search_of_all_controls(order: str, data: Units) ->
 
 
 @pytest.mark.parametrize("order", DETERMINISTIC)
+@COMPILED
 @given(data=units(), seed=st.integers(0, 2**16))
 def test_order_of_rows_does_not_matter(order: str, data: Units, seed: int) -> None:
     """Rearranged rows give the same pairs of keys."""
@@ -139,6 +146,7 @@ def test_order_of_rows_does_not_matter(order: str, data: Units, seed: int) -> No
 
 
 @pytest.mark.parametrize("order", [*DETERMINISTIC, "random"])
+@COMPILED
 @given(data=units(), seed=st.integers(0, 2**16))
 def test_rules_hold(order: str, data: Units, seed: int) -> None:
     """No control is used twice, arms, strata, ratio and caliper are kept, distances are true."""
@@ -156,6 +164,7 @@ def test_rules_hold(order: str, data: Units, seed: int) -> None:
 
 
 @pytest.mark.parametrize("order", [*DETERMINISTIC, "random"])
+@COMPILED
 @given(data=units(), seed=st.integers(0, 2**16))
 def test_nobody_is_left_beside_a_free_control(order: str, data: Units, seed: int) -> None:
     """At ratio 1 no unmatched treated unit has a free control in its stratum within the caliper."""
@@ -167,6 +176,7 @@ def test_nobody_is_left_beside_a_free_control(order: str, data: Units, seed: int
             assert nearest_by_search(data, free, row) is None
 
 
+@COMPILED
 @given(data=units(), wider=st.sampled_from([3 / 64, 5 / 64, None]))
 def test_closest_keeps_its_pairs_when_the_caliper_widens(data: Units, wider: float | None) -> None:
     """Order `closest` makes the near pairs first, so a wider caliper only adds pairs (ratio 1)."""
@@ -176,6 +186,7 @@ def test_closest_keeps_its_pairs_when_the_caliper_widens(data: Units, wider: flo
     assert first == list(zip(wide.treated, wide.control, strict=True))[: len(first)]
 
 
+@COMPILED
 @given(data=units())
 def test_closest_makes_pairs_of_rising_distance(data: Units) -> None:
     """Within the one round of ratio 1, distances never fall."""
@@ -183,6 +194,7 @@ def test_closest_makes_pairs_of_rising_distance(data: Units) -> None:
 
 
 @pytest.mark.parametrize("order", DETERMINISTIC)
+@COMPILED
 @given(data=units())
 def test_first_round_does_not_know_of_later_ones(order: str, data: Units) -> None:
     """A higher ratio keeps every pair of ratio 1."""
@@ -192,6 +204,7 @@ def test_first_round_does_not_know_of_later_ones(order: str, data: Units) -> Non
 
 
 @pytest.mark.parametrize("order", DETERMINISTIC)
+@COMPILED
 @given(data=units())
 def test_strata_are_matched_one_by_one(order: str, data: Units) -> None:
     """Exact strata give the pairs of matching each stratum alone."""

@@ -126,7 +126,7 @@ def test_concordance_worked_out_by_hand():
         ({"event": [0, 0, 1]}, EstimationError, "no pair"),
         ({"log_hazard": [1.0, np.nan, 2.0]}, DataError, "3 finite numbers"),
         ({"log_hazard": [1.0]}, DataError, "3 finite numbers"),
-        ({"weights": [1.0, 0.0, 1.0]}, DataError, "not above 0"),
+        ({"weights": [1.0, 0.0, 1.0]}, DataError, "allowed: above 0"),
         ({"strata": [1, None, 1]}, DataError, "1 of them missing"),
         ({"duration": [1, -2, 3]}, DataError, "durations"),
     ],
