@@ -41,8 +41,9 @@ format: $(VENV)/installed  ## rewrite the code in the project's format
 types: $(VENV)/installed  ## mypy, strict on the package
 	$(BIN)/mypy
 
-synthesize: $(VENV)/installed  ## make the committed synthetic cohort again
+synthesize: $(VENV)/installed  ## make the committed synthetic cohorts again
 	$(BIN)/replica synthesize sclc_second_line
+	$(BIN)/replica synthesize myeloma_second_primary --evaluations 5000000
 
 simulate: $(VENV)/installed  ## plant a truth, count how often intervals cover it (minutes)
 	$(BIN)/python benchmarks/simulate.py

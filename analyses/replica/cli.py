@@ -23,8 +23,9 @@ from replica.protocol import Study
 from replica.published import PublishedValue, load_published
 from replica.studies import load_study, study_keys
 from replica.supplied import check, dictionary, read_table, template
+from replica.synthesis.case_control_report import synthesize_case_control
 from replica.synthesis.snapshots import every_so_often, read_snapshot, write_snapshot
-from replica.synthesis.synthesize import DEFAULT_EVALUATIONS, DEFAULT_SEED, better
+from replica.synthesis.synthesize import DEFAULT_EVALUATIONS, DEFAULT_SEED, Synthesis, better
 from replica.synthesis.synthesize import synthesize as make_cohort
 from replica.synthetic import origin, read_report, write_synthetic
 
@@ -214,18 +215,24 @@ def synthesize(
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[state]}")) as bar:
         task = bar.add_task("starting", state="")
-        made = make_cohort(
-            chosen,
-            published,
-            np.random.default_rng(seed),
-            evaluations=evaluations,
-            excluded=not_aimed_at(chosen, published),
-            progress=lambda stage, done, total, state: bar.update(
-                task, description=stage, completed=done, total=total, state=state
-            ),
-            keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
-            resume=resume,
-        )
+        if chosen.groups is not None:
+            patients, given = synthesize_case_control(
+                chosen, published, seed=seed, steps=evaluations
+            )
+            made = Synthesis(patients, given)
+        else:
+            made = make_cohort(
+                chosen,
+                published,
+                np.random.default_rng(seed),
+                evaluations=evaluations,
+                excluded=not_aimed_at(chosen, published),
+                progress=lambda stage, done, total, state: bar.update(
+                    task, description=stage, completed=done, total=total, state=state
+                ),
+                keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
+                resume=resume,
+            )
     report = about | made.report
     if not better(report, read_report(folder, study)):
         raise SynthesisError(
