@@ -65,6 +65,7 @@ LAYERS = (
     ("group_counts", "group_models", "guarantee_time"),
     # a whole study
     ("analysis", "settings", "profiles", "group_analysis"),
+    ("event_summaries", "exposure_time", "second_primary"),
     # comparison, synthesis, audit and what pages show
     ("agreement", "baseline", "synthetic"),
     ("comparison",),
