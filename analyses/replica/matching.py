@@ -288,18 +288,18 @@ def _no_pair(task: _Task) -> str:
 def _unmatched(task: _Task, matched: Bools) -> pd.DataFrame:
     """List who was left out, and whether for want of a near counterpart or by losing it."""
     rows = np.flatnonzero(~matched)
-    patients = task.cohort.patients
+    patients, treated = task.cohort.patients, task.cohort.treated
     return pd.DataFrame(
         {
             "patient_id": patients["patient_id"].to_numpy()[rows],
             "arm": patients["arm"].to_numpy()[rows],
-            "reason": pd.Series([_reason(task, row) for row in rows], dtype="object"),
+            "reason": pd.Series([_reason(task, treated, row) for row in rows], dtype="object"),
         }
     )
 
 
-def _reason(task: _Task, row: np.intp) -> str:
-    treated, stratum, calipers = task.cohort.treated, task.stratum, task.plan.covariate_calipers
+def _reason(task: _Task, treated: Bools, row: np.intp) -> str:
+    stratum, calipers = task.stratum, task.plan.covariate_calipers
     wanted = "control" if treated[row] else "treated"
     if not task.kept[row]:
         return f"outside the {wanted} patients' range of the propensity score"

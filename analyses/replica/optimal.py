@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from replica.errors import MatchingError
 from replica.greedy import Pairs
@@ -124,6 +122,10 @@ def assign(begins: Ints, controls: Ints, gaps: Floats) -> Ints:
     more than all pairs together can save by one pair fewer, pairs + 2, so the number of pairs comes
     first.
     """
+    # Imported here: graphs take a while to load, and every matching would wait for them.
+    from scipy.sparse import csr_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching  # noqa: PLC0415
+
     rows = begins.size - 1
     used, column = np.unique(controls, return_inverse=True)
     largest = float(gaps.max())
