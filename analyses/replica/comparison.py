@@ -18,7 +18,20 @@ from replica.estimate import Estimate, Quantity
 from replica.protocol import Study
 from replica.published import QUANTITY, PublishedValue
 
-Kind = Literal["count", "ratio", "odds", "interval", "range", "p", "rate", "median", "number"]
+Kind = Literal[
+    "count",
+    "ratio",
+    "odds",
+    "interval",
+    "range",
+    "p",
+    "rate",
+    "median",
+    "number",
+    "quartiles",
+    "mean",
+    "difference",
+]
 
 PATTERNS: Mapping[Kind, tuple[tuple[str, ...], str]] = {
     "count": (("n", "percent"), "{} ({})"),
@@ -30,6 +43,9 @@ PATTERNS: Mapping[Kind, tuple[tuple[str, ...], str]] = {
     "rate": (("rate",), "{}"),
     "median": (("median",), "{}"),
     "number": (("n",), "{}"),
+    "quartiles": (("median", "q1", "q3"), "{} ({}–{})"),  # noqa: RUF001 - as above
+    "mean": (("mean", "sd"), "{} ({})"),
+    "difference": (("risk_difference",), "{}"),
 }
 DIGITS = {"n": 0, "percent": 1, "p": 3, "rate": 1, "min": 0, "max": 0}
 MARKS = {"reproduced": "", "rounding": " ≈", "different": " ≠"}
@@ -115,7 +131,8 @@ def _key(quantity: Quantity, statistic: str) -> tuple[str, ...]:
 def _value(estimate: Estimate | None, row: PublishedValue | None, statistic: str) -> str:
     exact = estimate.exact if estimate else None
     if exact is None:
-        return ""
+        # what the data do not reach, where the paper says the same
+        return row.printed if estimate and row and row.value.not_reached else ""
     if row is not None and row.value.kind != "text":
         return show(exact, row.value)
     if statistic == "p" and exact < Fraction(1, 1000):

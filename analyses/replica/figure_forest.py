@@ -27,6 +27,7 @@ def forest_plot(
     favours: tuple[str, str] = ("favours treated", "favours control"),
     published: pd.DataFrame | None = None,
     illustration: str = "illustration only: no printed number holds this row",
+    corner: str = "Subgroup",
 ) -> Figure:
     """Draw a subgroup forest plot with the numbers in columns, as journals print it.
 
@@ -42,6 +43,8 @@ def forest_plot(
         Printed estimates, drawn as hollow diamonds: `label`, `group_label`, `hazard_ratio`.
     illustration
         What the legend says of rows that are not constrained.
+    corner
+        Heading of the column of labels.
 
     Raises
     ------
@@ -89,7 +92,7 @@ def forest_plot(
         key.append(key_entry("illustration", illustration))
     if printed:
         key.append(diamond([], [], label="printed in the paper"))
-    return draw_forest(columns, rows, corner="Subgroup", title=title, favours=favours, key=key)
+    return draw_forest(columns, rows, corner=corner, title=title, favours=favours, key=key)
 
 
 @styled

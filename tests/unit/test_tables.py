@@ -115,12 +115,19 @@ def test_a_covariate_outside_the_joint_model_has_not_entered(toy_study):
     assert texts(toy_study, cell, printed(joint, p="0.01"), values)[1] == "not entered ≠"
 
 
-def test_not_reached_agrees_with_not_estimable(toy_study):
-    """A median that neither reaches carries no mark; one that only the paper lacks does."""
+def test_what_neither_reaches_agrees(toy_study):
+    """A median that neither reaches is called so twice, unmarked; one that only the paper lacks is.
+
+    Beside other parts of a cell the words stand in their place, not a question mark.
+    """
     quantity = replace(EFFECT, item="survival")
     cell, rows = Cell(quantity, "median"), printed(quantity, median="not reached")
-    assert texts(toy_study, cell, rows, computed(quantity, median=None))[1] == "not estimable"
+    assert texts(toy_study, cell, rows, computed(quantity, median=None))[1] == "not reached"
     assert texts(toy_study, cell, rows, computed(quantity, median=9.0))[1] == "9.00 ≠"
+    rows = printed(quantity, median="20.2", q1="9", q3="not reached")
+    found = computed(quantity, median=20.2, q1=9.0, q3=None)
+    shown = "20.2 (9\N{EN DASH}not reached)"
+    assert texts(toy_study, Cell(quantity, "quartiles"), rows, found) == (shown, shown)
 
 
 @pytest.mark.parametrize(
