@@ -12,10 +12,10 @@ export MKL_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint format types lock synthesize simulate bench clean
+.PHONY: help book pdf test lint format types lock synthesize codecheck simulate bench bench-sweep clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"replica needs Python 3.11 to 3.13, found {v[0]}.{v[1]}; choose one with: make PYTHON=python3.12 book")'
@@ -26,6 +26,9 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 book: $(VENV)/installed  ## run the notebooks and build the book
 	$(BIN)/replica book
+
+pdf: $(VENV)/installed  ## print the whole book as build/html/book.pdf (needs Chromium)
+	$(BIN)/replica pdf
 
 test: $(VENV)/installed  ## run every test
 	$(BIN)/python -m pytest
@@ -45,6 +48,9 @@ synthesize: $(VENV)/installed  ## make the committed synthetic cohorts again
 	$(BIN)/replica synthesize sclc_second_line
 	$(BIN)/replica synthesize myeloma_second_primary --evaluations 5000000
 
+codecheck: $(VENV)/installed  ## run the notebooks, compare every output with the committed hashes
+	$(BIN)/replica codecheck --run
+
 simulate: $(VENV)/installed  ## plant a truth, count how often intervals cover it (minutes)
 	$(BIN)/python benchmarks/simulate.py
 
@@ -58,6 +64,9 @@ $(BENCH)/installed: requirements.lock benchmarks/requirements.lock pyproject.tom
 bench: $(BENCH)/installed  ## time the package beside R and others (half an hour; leave the machine alone)
 	@command -v Rscript >/dev/null || echo 'Rscript is not on the PATH: rows of R will say "not measured"; the rest is measured'
 	$(BENCH)/bin/python benchmarks/run.py $(ARGS)
+
+bench-sweep: $(VENV)/installed  ## runs of a sweep per second, at 1 and 2 workers (a minute)
+	$(BIN)/python benchmarks/sweep.py
 
 lock:  ## renew both lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \

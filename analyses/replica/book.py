@@ -203,9 +203,10 @@ def _inputs(root: Path) -> list[Path]:
     hidden = {"__pycache__", ".ipynb_checkpoints"}
     supplied = root / "data" / "supplied"
     kept = (p for p in found if not hidden & set(p.parts) and supplied not in p.parents)
-    # installing rewrites the egg-info, and the baseline is written from the book, not into it
-    baseline = root / "data" / "baseline.json"
-    return sorted(p for p in kept if ".egg-info" not in p.parent.name and p != baseline)
+    # installing rewrites the egg-info; the baseline and the hashes of a CODECHECK are written from
+    # the book, not into it
+    made = {root / "data" / "baseline.json", root / "data" / "codecheck"}
+    return sorted(p for p in kept if ".egg-info" not in p.parent.name and not made & {p, p.parent})
 
 
 def _copy(folder: Path, to: Path, *, leave_out: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -256,7 +256,7 @@ def _assembled(
     rest = pd.DataFrame({"patient_id": ids, "arm": patients["arm"], "reason": reason})
     return CaseControl(
         before=before,
-        after=Cohort(before.study, after, before.source, before.attrition).where(in_pairs),
+        after=replace(before, patients=after).where(in_pairs),
         pairs=pairs,
         unmatched=rest.loc[~in_pairs].reset_index(drop=True),
         plan=plan,

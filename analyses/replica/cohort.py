@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -33,13 +33,15 @@ class Cohort:
 
     `patients` holds the columns of the study's dictionary: `patient_id`, `arm` (`treated` or
     `control`), covariates and characteristics as level keys, measures and durations as numbers,
-    events as 0/1. Make one with `replica.supplied.load_cohort`, which checks all this.
+    events as 0/1. Counts from 1 to one below `min_cell` are masked in what is shown of them (0:
+    nothing is). Make one with `replica.supplied.load_cohort`, which checks all this.
     """
 
     study: Study
     patients: pd.DataFrame
     source: Source
     attrition: tuple[AttritionStep, ...] = ()
+    min_cell: int = 0
 
     @property
     def treated(self) -> NDArray[np.bool_]:
@@ -79,7 +81,7 @@ class Cohort:
         """
         check_ids(self)
         patients = self.patients.sort_values("patient_id", kind="stable", ignore_index=True)
-        return Cohort(self.study, patients, self.source, self.attrition)
+        return replace(self, patients=patients)
 
     def within(self, arm: ArmKey) -> Cohort:
         """Return the cohort restricted to one arm.
@@ -108,7 +110,7 @@ class Cohort:
                 "for each. Compute them from this cohort's own table."
             )
         kept = self.patients.loc[marks].reset_index(drop=True)
-        return Cohort(self.study, kept, self.source, self.attrition)
+        return replace(self, patients=kept)
 
     def __len__(self) -> int:
         """Count the patients."""
@@ -177,6 +179,21 @@ def _indicators(cohort: Cohort, key: str) -> dict[str, NDArray[np.float64]]:
         return {key: (values == covariate.contrast).astype(np.float64)}
     others = (level for level in covariate.level_keys if level != covariate.reference)
     return {f"{key}={level}": (values == level).astype(np.float64) for level in others}
+
+
+def check_min_cell(min_cell: int) -> None:
+    """Refuse a smallest count that is no whole number from 0 up.
+
+    Raises
+    ------
+    ParameterError
+        If it is something else.
+    """
+    if not isinstance(min_cell, int) or isinstance(min_cell, bool) or min_cell < 0:
+        raise ParameterError(
+            f"min_cell: found {min_cell!r}; it must be a whole number: 0 masks nothing, 5 the "
+            "counts from 1 to 4."
+        )
 
 
 def check_names(covariates: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from replica.agreement import compare, round_half_up, show
-from replica.estimate import Estimate, Quantity
+from replica.estimate import MASKED, Estimate, Quantity
 from replica.protocol import Study
 from replica.published import QUANTITY, PublishedValue
 
@@ -98,6 +98,8 @@ class Comparison:
         rows = [self.printed.get(key) for key in keys]
         values = [self.computed.get(key) for key in keys]
         printed = [row.printed if row else "" for row in rows]
+        if values[0] is not None and values[0].masked:
+            return _fill(pattern, printed, NOT_PRINTED), MASKED
         shown = [
             _value(value, row, statistic)
             for value, row, statistic in zip(values, rows, statistics, strict=True)
@@ -141,7 +143,7 @@ def _value(estimate: Estimate | None, row: PublishedValue | None, statistic: str
 
 
 def _mark(estimate: Estimate | None, row: PublishedValue | None) -> str:
-    if row is None or estimate is None:
+    if row is None or estimate is None or estimate.masked:
         return ""
     value, printed = estimate.exact, row.value
     if printed.not_reached:

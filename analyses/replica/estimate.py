@@ -14,6 +14,9 @@ from replica.published import QUANTITY
 
 Value = float | Fraction | None
 
+MASKED = "masked"
+"""How the method of a number begins that is not shown because it tells of few patients."""
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -68,6 +71,11 @@ class Estimate:
         if isinstance(self.value, float):
             return Fraction(f"{self.value:.12g}")
         return self.value
+
+    @property
+    def masked(self) -> bool:
+        """Whether the value is known and not shown."""
+        return self.value is None and self.method.startswith(MASKED)
 
     @property
     def key(self) -> tuple[str, ...]:

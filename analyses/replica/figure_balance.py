@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,9 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike
 
+from replica.disclosure.curves import shown_bins
 from replica.errors import ParameterError, one_of
+from replica.estimate import MASKED
 from replica.figure_style import (
     ARM_COLOURS,
     BAND,
@@ -51,6 +54,7 @@ def love_plot(
     labels: Mapping[str, str],
     threshold: float = 0.1,
     title: str,
+    missing: str = "not estimable",
     ax: Axes | None = None,
 ) -> Figure:
     """Draw the standardized mean difference of each covariate before and after matching.
@@ -65,6 +69,8 @@ def love_plot(
         by `covariate=level` (else the level's key stands); the score has one of its own.
     threshold
         Where the lines are drawn that call a difference negligible.
+    missing
+        What stands in a row without a difference.
     ax
         Axes to draw into; by default those of a new figure that fits the labels.
 
@@ -108,7 +114,7 @@ def love_plot(
     left = EDGE + max(text_width(name) for name in names) + 0.15
     plot = 0.15 * sum(line_count(name) for name in names) + 0.13 * len(names)
     axes = headed_axes(title, handles, columns=3, left=left, plot=plot, ax=ax)
-    _draw_differences(axes, wide, threshold)
+    _draw_differences(axes, wide, threshold, missing)
     axes.set_yticks(range(len(names)), names, size=BODY)
     unit = _DENOMINATORS.get(denominators[0], str(denominators[0]))
     axes.set_xlabel(f"Standardized mean difference, treated minus control ({unit})")
@@ -139,7 +145,7 @@ def _dots(x: ArrayLike, y: ArrayLike, stage: str, label: str = "") -> Line2D:
     )
 
 
-def _draw_differences(axes: Axes, wide: pd.DataFrame, threshold: float) -> None:
+def _draw_differences(axes: Axes, wide: pd.DataFrame, threshold: float, missing: str) -> None:
     y = np.arange(len(wide))
     for row in y[::2]:
         axes.axhspan(row - 0.5, row + 0.5, color=BAND, linewidth=0, zorder=0)
@@ -152,7 +158,7 @@ def _draw_differences(axes: Axes, wide: pd.DataFrame, threshold: float) -> None:
     margin = blended_transform_factory(axes.transAxes, axes.transData)
     for row in y[wide.isna().any(axis=1)]:
         axes.text(
-            0.995, row, "not estimable", size=SMALL, color=MUTED, transform=margin, ha="right",
+            0.995, row, missing, size=SMALL, color=MUTED, transform=margin, ha="right",
             va="center",
         )  # fmt: skip
     reach = 1.12 * max(float(np.nanmax(wide.abs().to_numpy(), initial=0)), 1.5 * threshold)
@@ -168,6 +174,7 @@ def overlap_plot(
     labels: Mapping[str, str] | None = None,
     title: str = "Propensity score by arm, before and after matching",
     bins: int = 25,
+    min_cell: int = 0,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw mirrored histograms of the propensity score: treated above the axis, control below.
@@ -181,6 +188,8 @@ def overlap_plot(
         Label of each arm.
     bins
         Number of equal intervals over the range of all scores.
+    min_cell
+        Bars of fewer patients are left out, with others that would give them away; 0 shows all.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -198,7 +207,9 @@ def overlap_plot(
     if not np.all((values >= 0) & (values <= 1)):
         raise ParameterError("scores: found a propensity score outside 0 to 1; check the model.")
     named = {"treated": "Treated", "control": "Control"} if labels is None else dict(labels)
-    edges = np.linspace(values.min(), values.max(), bins + 1)
+    # The smallest and the largest score are those of one patient each.
+    ends = (0.0, 1.0) if min_cell > 1 else (values.min(), values.max())
+    edges = np.linspace(ends[0], ends[1], bins + 1)
     parts = [
         (arm, stage, values[(scores["arm"] == arm) & (scores["stage"] == stage)])
         for arm in ARM_COLOURS
@@ -209,10 +220,10 @@ def overlap_plot(
         for arm, stage, chosen in parts
     ]
     axes = headed_axes(title, handles, columns=2, left=0.75, plot=3.1, ax=ax)
-    for arm, stage, chosen in parts:
+    heights = {(arm, stage): np.histogram(chosen, edges)[0] for arm, stage, chosen in parts}
+    for (arm, stage), counts in shown_bins(heights, min_cell).items():
         sign = 1 if arm == "treated" else -1
-        counts = sign * np.histogram(chosen, edges)[0]
-        axes.stairs(counts, edges, fill=True, gid=f"{arm}-{stage}", **_fill(arm, stage))
+        axes.stairs(sign * counts, edges, fill=True, gid=f"{arm}-{stage}", **_fill(arm, stage))
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.margins(x=0.02, y=0.06)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):g}"))
@@ -228,6 +239,7 @@ def preference_plot(
     labels: Mapping[str, str] | None = None,
     title: str = "Preference score by arm, before matching",
     bins: int = 20,
+    min_cell: int = 0,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw mirrored histograms of the preference score, with the range of equipoise shaded.
@@ -242,6 +254,8 @@ def preference_plot(
         Label of each arm.
     bins
         Number of equal intervals from 0 to 1; with 20 some of them end where equipoise does.
+    min_cell
+        Bars of fewer patients are left out, with others that would give them away; 0 shows all.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -269,7 +283,7 @@ def preference_plot(
         *(
             Patch(
                 **_fill(arm, "after"),
-                label=f"{label_of(arm, named)}: {100 * share[arm]:.1f}% in equipoise",
+                label=f"{label_of(arm, named)}: {percent(share[arm])} in equipoise",
             )
             for arm in ARM_COLOURS
         ),
@@ -278,15 +292,22 @@ def preference_plot(
     axes = headed_axes(title, handles, columns=2, left=0.75, plot=3.1, ax=ax)
     axes.axvspan(low, high, color=_EQUIPOISE, linewidth=0, zorder=0, gid="equipoise")
     edges = np.linspace(0, 1, bins + 1)
-    for arm in ARM_COLOURS:
+    heights = {
+        (arm, "before"): np.histogram(values[scores["arm"] == arm], edges)[0] for arm in ARM_COLOURS
+    }
+    for (arm, _), counts in shown_bins(heights, min_cell).items():
         sign = 1 if arm == "treated" else -1
-        counts = sign * np.histogram(values[scores["arm"] == arm], edges)[0]
-        axes.stairs(counts, edges, fill=True, gid=arm, **_fill(arm, "after"))
+        axes.stairs(sign * counts, edges, fill=True, gid=arm, **_fill(arm, "after"))
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.margins(y=0.06)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):g}"))
     axes.set(xlim=(0, 1), xlabel="Preference score", ylabel="Patients")
     return root_figure(axes)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage, or that it is masked."""
+    return MASKED if math.isnan(share) else f"{100 * share:.1f}%"
 
 
 def _fill(arm: str, stage: str) -> dict[str, Any]:

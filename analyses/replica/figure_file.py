@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from replica.errors import ParameterError
 from replica.figure_style import in_style
+from replica.output_file import output_path
 
 _DPI = 200  # sharp on a screen with twice the usual resolution
 
@@ -66,11 +67,10 @@ def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     Raises
     ------
     ParameterError
-        If the name cannot stand in a file name or an id.
+        If the name cannot stand in a file name or an id, or a link leads out of the folder.
     """
     _check_name(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = (folder / f"{name}.svg", folder / f"{name}.png")
+    paths = (output_path(folder, name, ".svg"), output_path(folder, name, ".png"))
     paths[0].write_bytes(figure_bytes(figure, name, "svg"))
     paths[1].write_bytes(figure_bytes(figure, name, "png"))
     return paths

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from matplotlib.transforms import blended_transform_factory
 
+from replica.disclosure.curves import at_risk_texts, coarse
 from replica.errors import ParameterError, one_of
 from replica.figure_alt import forest_alt, kaplan_meier_alt, love_alt
 from replica.figure_balance import love_plot, overlap_plot
@@ -83,6 +84,7 @@ def kaplan_meier_figure(
     at_risk_times: Sequence[float] | None = None,
     x_max: float | None = None,
     colors: Mapping[str, str] | None = None,
+    min_cell: int = 0,
 ) -> Figure:
     """Draw Kaplan-Meier curves with confidence bands, censoring ticks and the numbers at risk.
 
@@ -107,6 +109,9 @@ def kaplan_meier_figure(
         Right end of the axis, by default the last time.
     colors
         Colour of each group; arms keep theirs by default.
+    min_cell
+        Steps stand for at least so many events, and numbers at risk below it are masked; 0 shows
+        all (see `replica.disclosure.curves`).
 
     Raises
     ------
@@ -125,6 +130,7 @@ def kaplan_meier_figure(
     for group in found:
         label_of(group, labels)
     groups = [group for group in labels if group in found]
+    counted, curves = curves, coarse(curves, min_cell)
     right = float(curves["time"].max()) if x_max is None else float(x_max)
     times = _ticks(right) if at_risk_times is None else [float(t) for t in at_risk_times]
     if not right > 0 or not times or min(times) < 0 or max(times) > right or sorted(times) != times:
@@ -141,6 +147,9 @@ def kaplan_meier_figure(
             _legend_text(group, labels[group], medians, unit),
             label_of(group, colours),
             styles[group],
+            at_risk_texts(
+                numbers_at_risk(counted[counted["group"] == group], times)["at_risk"], min_cell
+            ),
         )
         for group in groups
     ]
@@ -177,6 +186,7 @@ class _Line:
     legend: str
     colour: str
     style: LineStyle
+    at_risk: list[str]
 
     def sample(self) -> Line2D:
         return Line2D(
@@ -254,9 +264,8 @@ def _draw_at_risk(
         middle = row + _row_height(line.name) / 2
         colour = text_colour(line.colour)
         axes.text(EDGE, middle, line.name, transform=margin, size=SMALL, va="center", color=colour)
-        counts = numbers_at_risk(line.frame, times)["at_risk"]
-        for time, count in zip(times, counts, strict=True):
-            axes.text(time, middle, str(count), size=SMALL, ha="center", va="center", gid="at-risk")
+        for time, count in zip(times, line.at_risk, strict=True):
+            axes.text(time, middle, count, size=SMALL, ha="center", va="center", gid="at-risk")
         row += _row_height(line.name)
 
 

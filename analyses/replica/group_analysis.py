@@ -93,6 +93,7 @@ def case_control_settings(
     order: CaseOrder,
     convention: str = "",
     ties: Ties | Literal[""] = "",
+    min_cell: int = 0,
 ) -> CaseControlSettings:
     """Check a notebook's parameters and put them in the words of the protocol.
 
@@ -100,7 +101,7 @@ def case_control_settings(
     ----------
     study
         A study of cases and controls.
-    source, convention, ties
+    source, convention, ties, min_cell
         As in `replica.settings.settings`.
     ratio
         Most controls per case.
@@ -125,6 +126,7 @@ def case_control_settings(
         seed=0,
         convention=convention,
         ties=ties,
+        min_cell=min_cell,
     )
     own = design_of(study).case_control
     if not isinstance(same_sex, bool):
@@ -141,5 +143,11 @@ def case_control_settings(
     except ProtocolError as error:
         raise ParameterError(str(error)) from None
     return CaseControlSettings(
-        chosen.study, chosen.source, chosen.plan, chosen.choices, chosen.seed, plan
+        chosen.study,
+        chosen.source,
+        chosen.plan,
+        chosen.choices,
+        chosen.seed,
+        plan,
+        min_cell=min_cell,
     )

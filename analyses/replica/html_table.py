@@ -10,12 +10,18 @@ import pandas as pd
 from IPython.display import HTML
 
 from replica.comparison import MARKS
+from replica.output_file import csv_text, output_path
 
 
 def keep_csv(frame: pd.DataFrame, folder: Path, name: str) -> None:
-    """Keep a table as `<name>.csv` in a folder, made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    """Keep a table as `<name>.csv` in a folder, made if need be.
+
+    Raises
+    ------
+    ParameterError
+        If the name cannot be a file's, or a link in the folder leads out of it.
+    """
+    output_path(folder, name, ".csv").write_text(csv_text(frame), encoding="utf-8")
 
 
 LONG = 60
@@ -67,6 +73,11 @@ def _body_row(cells: Sequence[str]) -> str:
         differs = any(mark and value.endswith(mark) for mark in MARKS.values())
         inner += f"<td{' class=differs' if differs else ''}>{escape(value)}</td>"
     return f"<tr>{inner}</tr>"
+
+
+def too_few(min_cell: int) -> HTML:
+    """Say that a figure is not shown because it would be of few patients."""
+    return note("Masked", f"Not shown: a group has fewer than {min_cell} patients.")
 
 
 def note(title: str, text: str) -> HTML:

@@ -36,6 +36,7 @@ __all__ = [
     "Reason",
     "analyse",
     "columns_of",
+    "matched_pairs",
     "matched_sets",
     "treatment_effect",
 ]
@@ -172,6 +173,24 @@ def matched_sets(
     AnalysisFailedError
         If the propensity score cannot be fitted or nobody can be matched.
     """
+    found = matched_pairs(columns, plan, rng)
+    sets, index = np.unique(found.treated, return_inverse=True)
+    number = np.zeros(len(columns), dtype=np.int64)
+    number[sets] = np.arange(1, sets.size + 1)
+    number[found.control] = index + 1
+    return number
+
+
+def matched_pairs(
+    columns: Columns, plan: MatchingPlan, rng: np.random.Generator | None = None
+) -> Pairs:
+    """Pair the rows as `replica.matching.match` does, with or without replacement.
+
+    Raises
+    ------
+    AnalysisFailedError
+        If the propensity score cannot be fitted or nobody can be matched.
+    """
     arm = columns.treated
     if arm.all() or not arm.any():
         raise AnalysisFailedError(
@@ -188,11 +207,7 @@ def matched_sets(
         raise AnalysisFailedError("no pair", str(error)) from error
     if not len(found):
         raise AnalysisFailedError("no pair", "no treated and control patient are near enough.")
-    sets, index = np.unique(found.treated, return_inverse=True)
-    number = np.zeros(len(columns), dtype=np.int64)
-    number[sets] = np.arange(1, sets.size + 1)
-    number[found.control] = index + 1
-    return number
+    return found
 
 
 def _logits(columns: Columns, fit_to: Bools) -> Floats:

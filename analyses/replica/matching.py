@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -145,7 +145,7 @@ def match(
     after = patients if chosen.replace else patients.assign(pair=number)
     return Matched(
         before=before,
-        after=Cohort(before.study, after, before.source, before.attrition).where(number > 0),
+        after=replace(before, patients=after).where(number > 0),
         propensity_score=model.probability,
         pairs=pairs,
         unmatched=_unmatched(task, number > 0),

@@ -1,19 +1,15 @@
-"""Running one notebook: its parameters, a checked execution, an output that repeats bytewise."""
+"""Running one notebook: a checked execution, an output that repeats bytewise."""
 
 from __future__ import annotations
 
-import ast
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 # Imported for what it does: the first time ever it builds a cache of fonts and says so on stderr,
 # which must happen here and not in a notebook.
 import matplotlib.font_manager  # noqa: F401 - see above
-import nbformat
 import papermill
 from ipykernel.kernelspec import KERNEL_NAME, get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
@@ -21,7 +17,18 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from replica.errors import NotebookError, one_of
+from replica.errors import NotebookError
+from replica.notebook_parameters import (
+    Parameter,
+    check_known,
+    inspect,
+    literal_path,
+    parse_parameters,
+    read_notebook,
+    tags_of,
+)
+
+__all__ = ["FailedCellError", "Parameter", "Progress", "execute", "inspect", "parse_parameters"]
 
 Progress = Callable[[int, int], None]
 
@@ -38,17 +45,13 @@ _KERNEL_ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One name of a notebook's `parameters` cell: its type, default value and help text.
+class FailedCellError(NotebookError):
+    """A cell of a notebook failed: its number, the number of cells, and what went wrong."""
 
-    `type` is the one stated in the cell (`# type: float|None`), else that of the default.
-    """
-
-    name: str
-    type: str
-    default: object
-    help: str
+    def __init__(self, message: str, *, cell: int, total: int, error: str) -> None:
+        """Keep apart what the message says together."""
+        super().__init__(message)
+        self.cell, self.total, self.error = cell, total, error
 
 
 class _RunningInterpreter(AsyncKernelManager):
@@ -64,57 +67,6 @@ class _RunningInterpreter(AsyncKernelManager):
         options = ["--HistoryManager.enabled=False", "--log-level=50"]
         described = get_kernel_dict(extra_arguments=options)
         return KernelSpec(env=_KERNEL_ENVIRONMENT, **described)
-
-
-def inspect(path: Path) -> tuple[Parameter, ...]:
-    """List a notebook's parameters in the order of its `parameters` cell.
-
-    Raises
-    ------
-    NotebookError
-        If there is no such notebook, it cannot be read, or it has no cell tagged `parameters`.
-    """
-    source = _read(path)
-    if not any("parameters" in _tags(cell) for cell in source["cells"]):
-        raise NotebookError(
-            f"{path.name}: found no cell tagged 'parameters'; tag the cell that sets the defaults."
-        )
-    inferred = papermill.inspect_notebook(_literal_path(path))
-    return tuple(
-        _parameter(str(p["name"]), str(p["inferred_type_name"]), str(p["default"]), str(p["help"]))
-        for p in inferred.values()
-    )
-
-
-def parse_parameters(
-    pairs: Iterable[tuple[str, str]], parameters: Iterable[Parameter], notebook: str
-) -> dict[str, object]:
-    """Read `-p name value` pairs of the command line by the types of the notebook's parameters.
-
-    Parameters
-    ----------
-    pairs
-        Names and values as typed.
-    parameters
-        What the notebook has, as `inspect` lists it.
-    notebook
-        How error messages call the notebook.
-
-    Raises
-    ------
-    NotebookError
-        If a name is unknown or given twice, or a value does not fit the parameter's type.
-    """
-    known = {parameter.name: parameter for parameter in parameters}
-    values: dict[str, object] = {}
-    for name, text in pairs:
-        _check_known([name], known, notebook)
-        if name in values:
-            raise NotebookError(
-                f"{notebook}: the parameter {name!r} was given twice; give it once."
-            )
-        values[name] = _typed(known[name], text, notebook)
-    return values
 
 
 def execute(
@@ -144,16 +96,17 @@ def execute(
     Raises
     ------
     NotebookError
-        If the notebook is missing, has no such parameter, or a cell fails; the message names the
-        nearest parameter or the cell.
+        If the notebook is missing or has no such parameter; the message names the nearest one.
+    FailedCellError
+        If a cell fails; the message names it.
     """
-    source = _read(path)
-    if any(_INJECTED in _tags(cell) for cell in source["cells"]):
+    source = read_notebook(path)
+    if any(_INJECTED in tags_of(cell) for cell in source["cells"]):
         raise NotebookError(
             f"{path.name}: found a cell tagged '{_INJECTED}', left by an earlier run; delete it."
         )
     if parameters:
-        _check_known(parameters, {p.name for p in inspect(path)}, path.name)
+        check_known(parameters, {p.name for p in inspect(path)}, path.name)
     total = len(source["cells"]) + bool(parameters)
     running = 0
 
@@ -168,8 +121,8 @@ def execute(
     failure: str | None = None
     try:
         papermill.execute_notebook(
-            _literal_path(path),
-            _literal_path(output),
+            literal_path(path),
+            literal_path(output),
             parameters=dict(parameters),
             kernel_name=KERNEL_NAME,
             kernel_manager_class=_RunningInterpreter,
@@ -185,99 +138,16 @@ def execute(
         failure = f"{type(error).__name__}: {error}"
     _write_repeatable(output, [cell.get("id") for cell in source["cells"]])
     if failure:
-        raise NotebookError(
+        raise FailedCellError(
             f"{path.name}: cell {running + 1} of {total} failed with {failure}\n"
             f"The cell begins: {_first_line(output, running)}\n"
-            f"Its traceback stands in {output}."
+            f"Its traceback stands in {output}.",
+            cell=running + 1,
+            total=total,
+            error=failure,
         )
     if progress:
         progress(total, total)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        source: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        nbformat.validate(source)
-    except FileNotFoundError:
-        raise NotebookError(f"no notebook at {path}; check the name, or where it lies.") from None
-    except (ValueError, nbformat.ValidationError) as error:
-        raise NotebookError(f"{path} is not a notebook of format 4: {error}") from None
-    kernel = source["metadata"].get("kernelspec", {})
-    if (kernel.get("name"), kernel.get("language")) != (KERNEL_NAME, "python"):
-        raise NotebookError(
-            f"{path.name}: found the kernel {kernel.get('name')!r}; allowed: {KERNEL_NAME!r} with "
-            "language 'python'. Choose the kernel 'Python 3 (ipykernel)' and save."
-        )
-    return source
-
-
-def _literal_path(path: Path) -> str:
-    # papermill reads braces in a path as fields of a format string
-    return str(path.resolve()).replace("{", "{{").replace("}", "}}")
-
-
-def _tags(cell: Mapping[str, Any]) -> list[str]:
-    return list(cell.get("metadata", {}).get("tags", []))
-
-
-def _check_known(names: Iterable[str], known: Iterable[str], notebook: str) -> None:
-    allowed = list(known)
-    for name in names:
-        if name not in allowed:
-            raise NotebookError(f"{notebook}: unknown parameter, {one_of(name, allowed)}")
-
-
-def _parameter(name: str, stated: str, default: str, text: str) -> Parameter:
-    value = _literal(default)
-    kind = type(value).__name__ if stated == "None" else stated
-    return Parameter(name, "None" if value is None and stated == "None" else kind, value, text)
-
-
-def _literal(text: str) -> object:
-    try:
-        value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value
-
-
-def _typed(parameter: Parameter, text: str, notebook: str) -> object:
-    kinds = [kind.strip() for kind in parameter.type.split("|")]
-    for kind in kinds:
-        matches, value = _as_kind(kind, text)
-        if matches:
-            return value
-    expected = " or ".join(_KINDS.get(kind, kind) for kind in kinds)
-    raise NotebookError(
-        f"{notebook}: parameter {parameter.name!r} found {text!r}; allowed: {expected}, "
-        f"such as the default {parameter.default!r}."
-    )
-
-
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text",
-    "None": "None",
-}
-
-
-def _as_kind(kind: str, text: str) -> tuple[bool, object]:
-    """Whether the text can be read as this type, and what it then is."""
-    value = _literal(text)
-    if kind == "str":
-        return True, text
-    if kind == "bool":
-        return text.lower() in {"true", "false"}, text.lower() == "true"
-    if kind == "int":
-        return type(value) is int, value
-    if kind == "float":
-        numeric = type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
-        return numeric, float(value) if numeric else value  # type: ignore[arg-type]
-    if kind == "None":
-        return text.lower() == "none", None
-    return type(value).__name__ == kind.split("[", maxsplit=1)[0].lower(), value
 
 
 def _write_repeatable(output: Path, ids: list[str | None]) -> None:
@@ -286,7 +156,7 @@ def _write_repeatable(output: Path, ids: list[str | None]) -> None:
     notebook["metadata"].pop("papermill", None)
     position = markers = 0
     for cell in notebook["cells"]:
-        tags = _tags(cell)
+        tags = tags_of(cell)
         for noise in ("papermill", "execution"):
             cell["metadata"].pop(noise, None)
         if not tags:
@@ -315,12 +185,14 @@ def _describe_figure(cell: dict[str, Any]) -> None:
         return
     for output in cell.get("outputs", []):
         data = output.get("data", {})
-        if "image/svg+xml" in data and "text/plain" in data:
-            shown.setdefault("image", {})["alt"] = "".join(data["text/plain"])
+        described = "".join(data.get("text/plain", ""))
+        # IPython's own pictures bring no description, only their type
+        if "image/svg+xml" in data and described and not described.startswith("<"):
+            shown.setdefault("image", {})["alt"] = described
 
 
 def _first_line(output: Path, index: int) -> str:
     notebook = json.loads(output.read_text(encoding="utf-8"))
-    cells = [cell for cell in notebook["cells"] if _MARKER not in _tags(cell)]
+    cells = [cell for cell in notebook["cells"] if _MARKER not in tags_of(cell)]
     lines = "".join(cells[index]["source"]).strip().splitlines()
     return str(lines[0]) if lines else "(empty)"

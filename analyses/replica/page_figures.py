@@ -14,8 +14,12 @@ from replica.balance import balance
 from replica.cohort import AttritionStep, Cohort
 from replica.convention import convention
 from replica.cox import cox
+from replica.disclosure.cells import Disclosure
+from replica.disclosure.curves import coarse, starts_with_few
+from replica.disclosure.frames import masked_balance, masked_counts, masked_parts, masked_steps
 from replica.errors import ParameterError
-from replica.figure_balance import preference_plot
+from replica.estimate import MASKED
+from replica.figure_balance import percent, preference_plot
 from replica.figures import (
     Picture,
     agreement_figure,
@@ -30,7 +34,7 @@ from replica.figures import (
     overlap_plot,
     save_figure,
 )
-from replica.html_table import keep_csv
+from replica.html_table import keep_csv, too_few
 from replica.matching import Matched
 from replica.overlap import equipoise, preference_score
 from replica.page_tables import VERDICT_WORDS, Report, no_verdicts
@@ -48,7 +52,7 @@ def attrition(matched: Matched, folder: Path) -> Picture:
     label = f"Matched patients, {pairs} pairs" if matched.plan.ratio == 1 else "Matched patients"
     reasons = _reasons(matched)
     last = AttritionStep(label, kept, n - kept, f"Left unmatched: {reasons}")
-    steps = (*matched.before.attrition, last)
+    steps = masked_steps((*matched.before.attrition, last), matched.before.min_cell)
     figure = attrition_figure(steps, title="Flow of patients")
     left = f"{n - kept} left unmatched" + (f" ({reasons})" if reasons else "")
     alt = f"Flow of patients: {n} in the table, {kept} in matched pairs, {left}."
@@ -60,8 +64,12 @@ def _reasons(matched: Matched) -> str:
     parts: list[str] = []
     for arm in ("treated", "control"):
         reasons = matched.unmatched.loc[matched.unmatched["arm"] == arm, "reason"]
-        numbers = reasons.value_counts().sort_index()
-        parts += [f"{number} {arm}, {reason}" for reason, number in numbers.items()]
+        numbers = {str(key): int(n) for key, n in reasons.value_counts().sort_index().items()}
+        shown = masked_parts(numbers, matched.before.min_cell)
+        parts += [
+            f"{'some' if number is None else number} {arm}, {reason}"
+            for reason, number in shown.items()
+        ]
     return "; ".join(parts)
 
 
@@ -72,13 +80,16 @@ def love(matched: Matched, folder: Path, choices: Choices | None = None) -> Pict
     """
     study = matched.before.study
     profile = convention(study.convention) if choices is None else choices.convention
-    frame = balance(matched, denominator=profile.smd_denominator)
+    frame = masked_balance(balance(matched, denominator=profile.smd_denominator), matched)
     keep_csv(frame, folder, "balance")
     columns: list[Covariate | Measure] = [*study.covariates, *study.measures]
     labels = {column.key: column.label for column in columns}
     for covariate in study.covariates:
         labels |= {f"{covariate.key}={level.key}": level.label for level in covariate.levels}
-    figure = love_plot(frame, labels=labels, title="Balance before and after matching")
+    missing = f"not estimable, or {MASKED}" if matched.before.min_cell > 1 else "not estimable"
+    figure = love_plot(
+        frame, labels=labels, title="Balance before and after matching", missing=missing
+    )
     return _kept(Picture(figure, "love_plot", love_alt(frame, labels=labels)), folder)
 
 
@@ -101,12 +112,17 @@ def overlap(matched: Matched, folder: Path) -> Picture:
     )
     study = matched.before.study
     labels = _arm_labels(study)
-    figure = overlap_plot(scores, labels=labels)
+    min_cell = matched.before.min_cell
+    figure = overlap_plot(scores, labels=labels, min_cell=min_cell)
     low, high = scores["propensity_score"].min(), scores["propensity_score"].max()
     alt = (
         "Histograms of the propensity score, treated above and control below, before and after "
-        f"matching; scores run from {low:.2f} to {high:.2f}."
+        "matching"
     )
+    if min_cell > 1:
+        alt += f"; bars of fewer than {min_cell} patients are left out."
+    else:
+        alt += f"; scores run from {low:.2f} to {high:.2f}."
     return _kept(Picture(figure, "overlap", alt), folder)
 
 
@@ -118,13 +134,16 @@ def preference(matched: Matched, folder: Path) -> Picture:
     cohort = matched.before
     score = matched.propensity_score.loc[cohort.patients["patient_id"]]
     scores = preference_score(score, cohort.treated)
-    shares = equipoise(scores)
+    shares = _masked_shares(equipoise(scores), cohort.min_cell)
     keep_csv(shares, folder, "equipoise")
     labels = _arm_labels(cohort.study)
-    figure = preference_plot(scores.drop(columns="patient_id"), shares, labels=labels)
+    figure = preference_plot(
+        scores.drop(columns="patient_id"), shares, labels=labels, min_cell=cohort.min_cell
+    )
+    whose = [labels.get(str(arm), "in both arms") for arm in shares["arm"]]
     parts = [
-        f"{100 * row['share']:.1f}% of {row['n']} {labels.get(str(row['arm']), 'in both arms')}"
-        for row in shares.to_dict("records")
+        f"{percent(float(share))} of {n} {who}"
+        for share, n, who in zip(shares["share"], shares["n"], whose, strict=True)
     ]
     low, high = shares["low"].iloc[0], shares["high"].iloc[0]
     alt = (
@@ -134,7 +153,17 @@ def preference(matched: Matched, folder: Path) -> Picture:
     return _kept(Picture(figure, "preference", alt), folder)
 
 
-def curve(matched: Matched, exhibit: str, choices: Choices, folder: Path) -> Picture:
+def _masked_shares(shares: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Mask shares of few patients, and those from which they follow."""
+    if min_cell < 2:
+        return shares
+    arms = shares.assign(group=["arms" if arm != "all" else "all" for arm in shares["arm"]])
+    masked = masked_counts(arms, min_cell, within=[("n", "in_equipoise")], by="group")
+    masked["share"] = masked["share"].mask(masked["in_equipoise"].isna())
+    return masked.drop(columns="group")
+
+
+def curve(matched: Matched, exhibit: str, choices: Choices, folder: Path) -> Picture | HTML:
     """Kaplan-Meier curves of one figure of the paper, with numbers at risk, medians and tests."""
     study = matched.before.study
     plan = _plan(study, exhibit)
@@ -143,6 +172,8 @@ def curve(matched: Matched, exhibit: str, choices: Choices, folder: Path) -> Pic
     outcome = study.outcome(plan.outcome)
     interval = choices.convention.survival_interval
     curves = kaplan_meier(shown, outcome.key, by=plan.by, interval=interval)
+    if starts_with_few(curves, cohort.min_cell):
+        return too_few(cohort.min_cell)
     medians = {
         str(group): median_survival(rows, interval=choices.convention.median_interval)
         for group, rows in curves.groupby("group", sort=False)
@@ -162,16 +193,17 @@ def curve(matched: Matched, exhibit: str, choices: Choices, folder: Path) -> Pic
         outcome_label=outcome.label,
         medians=medians,
         annotation=annotation,
+        min_cell=cohort.min_cell,
     )
     alt = kaplan_meier_alt(
-        curves,
+        coarse(curves, cohort.min_cell),
         labels=labels,
         unit=outcome.unit,
         outcome_label=outcome.label,
         medians=medians,
         annotation=annotation,
     )
-    if cohort.source == "synthetic":
+    if cohort.source == "synthetic" and not cohort.min_cell:
         # Of real patients the steps of a curve are single times of single persons.
         keep_csv(curves, folder, f"{exhibit}_curves")
     return _kept(Picture(figure, exhibit, alt), folder)
@@ -209,7 +241,19 @@ def subgroups(
     study = report.study
     plan = next(plan for plan in study.subgroups if plan.outcome == outcome)
     effects = subgroup_effects(matched.before, plan, ties=choices.ties)
-    frame = subgroup_frame(report.comparison, effects, outcome)
+    shown = Disclosure.of(matched)
+    levels = zip(effects["covariate"], effects["level"], strict=True)
+    frame = masked_counts(
+        subgroup_frame(report.comparison, effects, outcome),
+        shown.min_cell,
+        within=[("n", "events")],
+        by="group_label",
+        hidden=[
+            (i, "n")
+            for i, (key, level) in enumerate(levels)
+            if shown.hides(str(key), {"all"}, "before", str(level))
+        ],
+    )
     keep_csv(frame, report.folder, exhibit)
     where = study.exhibit(exhibit)
     title = f"{where.where}. {where.title}"

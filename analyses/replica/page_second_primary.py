@@ -17,6 +17,9 @@ from replica.cohort import Cohort
 from replica.comparison import Cell, Kind, Line
 from replica.competing import cumulative_incidence, gray_test
 from replica.cox import cox
+from replica.disclosure.cells import Disclosure
+from replica.disclosure.curves import coarse, starts_with_few
+from replica.disclosure.frames import masked_counts, masked_steps
 from replica.estimate import Quantity
 from replica.event_summaries import CAUSE, METHODS, count_tests, first_events, incidences
 from replica.exposure_time import by_landmark, exposure_readings
@@ -24,7 +27,7 @@ from replica.figure_forest import forest_plot
 from replica.figure_incidence import incidence_figure
 from replica.figure_style import p_value
 from replica.figures import Picture, kaplan_meier_alt, kaplan_meier_figure, save_figure
-from replica.html_table import html_table, keep_csv
+from replica.html_table import html_table, keep_csv, note, too_few
 from replica.landmark import landmark
 from replica.matching import Matched
 from replica.protocol import ARM_KEYS, Study
@@ -63,7 +66,7 @@ def attrition_table(cohort: Cohort, folder: Path) -> HTML:
                 "Excluded": step.excluded,
                 "Why": step.reason if step.excluded else "",
             }
-            for step in cohort.attrition
+            for step in masked_steps(cohort.attrition, cohort.min_cell)
         ]
     )
     keep_csv(frame, folder, "attrition")
@@ -142,6 +145,7 @@ def tests_table(
     """Set each printed p value of a count beside those of the tests that a paper may have used."""
     cohort = matched.before if stage == "before" else matched.after
     study = cohort.study
+    shown = Disclosure.of(matched)
     printed = {
         (row.item, row.level): row
         for row in published
@@ -153,7 +157,7 @@ def tests_table(
         covariate = study.covariate(str(found["item"]))
         two = len(covariate.levels) == 2
         row = printed.get((covariate.key, "" if two else str(found["level"])))
-        if row is None:
+        if row is None or shown.hides(covariate.key, ARM_KEYS, stage):
             continue
         label = covariate.level(str(found["level"])).label
         fitting = [
@@ -178,6 +182,8 @@ def incidence_table(matched: Matched, folder: Path) -> HTML:
     """Set the 5-year incidence by each estimator side by side."""
     study = matched.before.study
     rows = []
+    if Disclosure.of(matched).hides(EVENT, ARM_KEYS, "after"):
+        return too_few(matched.before.min_cell)
     for method, words in METHODS.items():
         found = incidences(matched.after, EVENT, EITHER, 60.0, method)
         treated, control = (100 * float(found[arm]) for arm in ARM_KEYS)
@@ -194,7 +200,7 @@ def incidence_table(matched: Matched, folder: Path) -> HTML:
     return html_table(frame, "5-year incidence of second primaries after matching, percent")
 
 
-def left_truncation(matched: Matched, choices: Choices, folder: Path) -> Picture:
+def left_truncation(matched: Matched, choices: Choices, folder: Path) -> Picture | HTML:
     """Kaplan-Meier curves of second primary or death from six months on, when risk begins."""
     cohort = landmark(matched.after, EITHER, ENTRY)
     title = f"Second primary or death from {ENTRY:g} months after the diagnosis"
@@ -203,7 +209,7 @@ def left_truncation(matched: Matched, choices: Choices, folder: Path) -> Picture
 
 def landmark_curves(
     matched: Matched, choices: Choices, folder: Path, *, outcome: str, time: float
-) -> Picture:
+) -> Picture | HTML:
     """Kaplan-Meier curves from a landmark, by treatment until then."""
     cohort = by_landmark(matched.after, outcome, WAIT, time)
     title = f"{SHORT[outcome]} from {time:g} months on, by treatment until then"
@@ -216,13 +222,15 @@ def _labels(study: Study) -> Mapping[str, str]:
 
 def _curves(
     cohort: Cohort, outcome: str, choices: Choices, folder: Path, name: str, title: str
-) -> Picture:
+) -> Picture | HTML:
     described = cohort.study.outcome(outcome)
     curves = kaplan_meier(cohort, outcome, interval=choices.convention.survival_interval)
+    if starts_with_few(curves, cohort.min_cell):
+        return too_few(cohort.min_cell)
     row = cox(cohort, outcome, ["arm"], ties=choices.ties).summary().iloc[0]
     p = log_rank_test(cohort, outcome).p
     ratio = f"{row['hazard_ratio']:.2f} ({row['ci_low']:.2f}–{row['ci_high']:.2f})"  # noqa: RUF001 - en dash
-    note = f"HR {ratio}; log-rank p {p_value(p) if p < 0.001 else f'= {p:.3f}'}"
+    said = f"HR {ratio}; log-rank p {p_value(p) if p < 0.001 else f'= {p:.3f}'}"
     labels, unit = _labels(cohort.study), described.unit
     figure = kaplan_meier_figure(
         curves,
@@ -230,19 +238,28 @@ def _curves(
         unit=unit,
         title=title,
         outcome_label=described.label,
-        annotation=note,
+        annotation=said,
+        min_cell=cohort.min_cell,
     )
     save_figure(figure, folder, name)
     alt = kaplan_meier_alt(
-        curves, labels=labels, unit=unit, outcome_label=described.label, annotation=note
+        coarse(curves, cohort.min_cell),
+        labels=labels,
+        unit=unit,
+        outcome_label=described.label,
+        annotation=said,
     )
     return Picture(figure, name, alt)
 
 
 def readings_figure(matched: Matched, choices: Choices, folder: Path) -> Picture:
     """Forest plot of the readings, the naive ones first; also kept as `exposure_readings.csv`."""
-    frame = exposure_readings(
-        matched.after, EVENT, EITHER, WAIT, ties=choices.ties, entry=ENTRY, landmarks=LANDMARKS
+    frame = masked_counts(
+        exposure_readings(
+            matched.after, EVENT, EITHER, WAIT, ties=choices.ties, entry=ENTRY, landmarks=LANDMARKS
+        ),
+        matched.before.min_cell,
+        within=[("n", "events")],
     )
     keep_csv(frame, folder, "exposure_readings")
     study = matched.before.study
@@ -262,8 +279,10 @@ def readings_figure(matched: Matched, choices: Choices, folder: Path) -> Picture
     return Picture(figure, "exposure_readings", f"{title}. Hazard ratios: {'; '.join(parts)}.")
 
 
-def incidence_curves(matched: Matched, folder: Path) -> Picture:
+def incidence_curves(matched: Matched, folder: Path) -> Picture | HTML:
     """Cumulative incidence of second primaries, with death competing and with the dead censored."""
+    if matched.before.min_cell > 1:
+        return note("Masked", "Not shown: every step of these curves is of one patient.")
     cohort = first_events(matched.after, EVENT, EITHER)
     competing = cumulative_incidence(cohort, EITHER, cause=CAUSE)
     first = competing[competing["cause"] == 1].assign(estimator="aalen_johansen")

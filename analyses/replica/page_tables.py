@@ -20,7 +20,6 @@ from replica.agreement import (
     write_verification,
 )
 from replica.analysis import Choices
-from replica.cohort import Cohort
 from replica.cox import cox
 from replica.figure_style import p_value
 from replica.html_table import html_table, keep_csv, note
@@ -30,18 +29,6 @@ from replica.protocol import MatchingPlan, Study
 from replica.selection import univariable_to_multivariable
 from replica.settings import Settings, default_choices
 from replica.tables import Comparison, Line, side_by_side
-
-SYNTHETIC_BANNER = (
-    "Source: synthetic patients. No patient on this page is real. The patients were made so "
-    "that their analysis returns printed numbers: agreement is attained by construction. Where "
-    "numbers agree, it shows that they can hold together under the stated method; it is no "
-    "evidence about any treatment."
-)
-SUPPLIED_BANNER = (
-    "Source: patients supplied by the reader. Numbers under “reproduced” come from that file; "
-    "none of its rows is copied, but small counts and the steps of a survival curve can tell of "
-    "single patients. The printed numbers describe other patients."
-)
 
 VERDICT_WORDS = {
     # Verdicts are only given on synthetic patients, who were made from the printed numbers.
@@ -64,23 +51,6 @@ class Report:
     def study(self) -> Study:
         """The study that the report is about."""
         return self.comparison.study
-
-
-def results_folder(chosen: Settings, results_dir: str) -> Path:
-    """Folder for tables and figures: the one named, or one under `build/`.
-
-    Only a run at the paper's own settings on the synthetic cohort writes where the book looks.
-    """
-    if results_dir:
-        return Path(results_dir).expanduser().resolve()
-    return build_path() / ("results" if chosen.at_paper_settings else "runs") / chosen.study.key
-
-
-def banner(cohort: Cohort) -> HTML:
-    """Say where the patients come from and what the page therefore shows."""
-    text = SYNTHETIC_BANNER if cohort.source == "synthetic" else SUPPLIED_BANNER
-    title = f"{len(cohort)} patients"
-    return note(title, text)
 
 
 def settings_table(chosen: Settings) -> HTML:
@@ -166,11 +136,16 @@ def table(report: Report, lines: Sequence[Line], name: str, caption: str, *, lab
 
 
 def clustered(matched: Matched, choices: Choices, folder: Path) -> HTML:
-    """Treatment effect after matching with model-based and with pair-clustered errors."""
-    rows = []
+    """Treatment effect after matching with model-based and with pair-clustered errors.
+
+    The unrounded numbers, from which a sweep of notebooks reads, stand in a file of their own.
+    """
+    rows: list[dict[str, str]] = []
+    unrounded: list[dict[str, object]] = []
     for outcome in matched.before.study.outcomes:
         fit = cox(matched.after, outcome.key, ["arm"], ties=choices.ties, cluster="pair")
         row = fit.summary().iloc[0]
+        unrounded += _effects(matched, outcome.key, row, fit.n_events)
         rows.append(
             {
                 "Outcome": outcome.label,
@@ -183,7 +158,26 @@ def clustered(matched: Matched, choices: Choices, folder: Path) -> HTML:
         )
     frame = pd.DataFrame(rows)
     keep_csv(frame, folder, "after_matching_clustered")
+    if matched.before.min_cell < 2:
+        # it holds counts of events, which may have to be masked
+        keep_csv(pd.DataFrame(unrounded), folder, "after_matching_effects")
     return html_table(frame, "Hazard ratios after matching, with two kinds of standard error")
+
+
+def _effects(
+    matched: Matched, outcome: str, row: pd.Series[float], events: int
+) -> Iterator[dict[str, object]]:
+    """Sizes and hazard ratio of an outcome with each kind of error."""
+    treated = int(matched.after.treated.sum())
+    sizes = {"pairs": len(matched.pairs), "treated": treated}
+    sizes |= {"control": len(matched.after) - treated, "events": events}
+    for adjustment, prefix, errors in (
+        ("crude", "", "model-based"),
+        ("clustered", "robust_", "clustered on sets"),
+    ):
+        ends = {name: float(row[f"{prefix}{name}"]) for name in ("ci_low", "ci_high", "p")}
+        named = {"outcome": outcome, "adjustment": adjustment, "errors": errors}
+        yield {**named, **sizes, "hazard_ratio": float(row["hazard_ratio"]), **ends}
 
 
 ENOUGH_EVENTS = 10

@@ -12,13 +12,11 @@ from replica.page_figures import (
     subgroups,
     verdict_figure,
 )
-from replica.page_home import progress_figure, progress_table
+from replica.page_source import banner, results_folder
 from replica.page_tables import (
     Report,
-    banner,
     clustered,
     conclude,
-    results_folder,
     selection,
     settings_table,
     table,
@@ -37,8 +35,6 @@ __all__ = [
     "models",
     "overlap",
     "preference",
-    "progress_figure",
-    "progress_table",
     "results_folder",
     "selection",
     "settings_table",

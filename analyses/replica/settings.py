@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from replica.analysis import Choices
-from replica.cohort import Source
+from replica.cohort import Source, check_min_cell
 from replica.convention import CONVENTIONS, Convention
 from replica.convention import convention as profile_of
 from replica.errors import ParameterError, ProtocolError, one_of
@@ -27,17 +27,24 @@ class Settings:
     plan: MatchingPlan
     choices: Choices
     seed: int
+    min_cell: int = field(default=0, kw_only=True)
 
     @property
     def at_paper_settings(self) -> bool:
         """Whether this run is the study as described, on the synthetic cohort.
 
         Only such a run gives verdicts: another convention profile, like any other setting, gives
-        none. The seed plays no part unless the order or the draw is random.
+        none. The seed plays no part unless the order or the draw is random; where small counts are
+        masked there is nothing to compare.
         """
-        return self.source == "synthetic" and (self.plan, self.choices) == (
-            self.study.matching,
-            default_choices(self.study),
+        return (
+            self.source == "synthetic"
+            and not self.min_cell
+            and (self.plan, self.choices)
+            == (
+                self.study.matching,
+                default_choices(self.study),
+            )
         )
 
     def generator(self) -> np.random.Generator:
@@ -140,13 +147,14 @@ def settings(
     order: Order | Literal[""] = "",
     ties: Ties | Literal[""] = "",
     matching_covariates: str = "",
+    min_cell: int = 0,
 ) -> Settings:
     """Check a notebook's parameters and put them in the words of the protocol.
 
     `convention` names a profile, empty for the study's own. A `caliper_scale`, `order` or `ties`
     that is named counts; one left empty is that of the profile (of the study's plan, under the
     study's own profile). `matching_covariates` names one of the study's `covariate_sets`; empty
-    for the study's own plan.
+    for the study's own plan. `min_cell` is the smallest count that is shown, 0 for all.
 
     Raises
     ------
@@ -164,6 +172,7 @@ def settings(
         raise ParameterError(f"entry_p: found {entry_p}; it must lie above 0 and at most at 1.")
     if seed < 0:
         raise ParameterError(f"seed: found {seed!r}; it must be a whole number from 0 up.")
+    check_min_cell(min_cell)
     profile = profile_of(convention or study.convention)
     plan, choices = plan_under(study, profile), choices_under(study, profile)
     covariates = _named_covariates(study, matching_covariates) or plan.covariates
@@ -179,7 +188,7 @@ def settings(
     except ProtocolError as error:
         raise ParameterError(str(error)) from None
     choices = replace(choices, ties=ties or choices.ties, entry_p=entry_p)
-    return Settings(study, source, plan, choices, seed)
+    return Settings(study, source, plan, choices, seed, min_cell=min_cell)
 
 
 def _named_covariates(study: Study, name: str) -> tuple[str, ...]:

@@ -35,11 +35,11 @@ LAYERS = (
     # what a study is described in, what papers print, where files are
     (
         *("vocabulary", "leeway", "matching_plan", "groups", "protocol", "convention"),
-        *("paths", "published", "estimate"),
+        *("paths", "output_file", "published", "estimate"),
     ),
     ("studies", "studies.*"),
     # patients
-    ("cohort", "problems", "dictionary", "checks", "supplied"),
+    ("cohort", "dictionary", "supplied", "supplied.*"),
     # patients selected from events
     ("events", "events.*"),
     # estimators: kernels that know arrays only, then those that know cohorts
@@ -66,6 +66,8 @@ LAYERS = (
     # a whole study
     ("analysis", "settings", "profiles", "group_analysis"),
     ("event_summaries", "exposure_time", "second_primary"),
+    # small counts masked in all that is shown
+    ("disclosure", "disclosure.*"),
     # comparison, synthesis, audit and what pages show
     ("agreement", "baseline", "synthetic"),
     ("comparison",),
@@ -73,9 +75,14 @@ LAYERS = (
         *("synthesis", "synthesis.*", "audit", "audit.*", "tables", "group_tables"),
         *("html_table", "figures", "figure_*"),
     ),
-    ("pages", "page_*"),
+    ("pages", "page_*", "book_pages", "book_pages.*", "review", "review.*"),
     # input and output
-    ("notebooks", "book", "sweep", "cli", "cli_*"),
+    ("notebooks", "notebook_parameters", "book"),
+    ("runs", "runs.*"),
+    # many runs
+    ("sweep", "sweep.*"),
+    ("commands", "commands.*"),
+    ("cli",),
 )
 # Sorted arrays and nothing else: no study, no file, no frame of patients
 KERNELS = {

@@ -6,10 +6,21 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from replica import book, paths
 
 TOY = Path(__file__).parents[1] / "toy"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +61,34 @@ def root(request):
 def html(root):
     """Return the folder of built pages."""
     return root / "build" / "html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start one browser for the tests of a file; open, it would hold the event loop of others."""
+    if CHROMIUM is None:
+        pytest.skip(
+            "no chromium on the PATH: the pages were NOT looked at in a browser; install chromium"
+        )
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser, real_root):
+    """Open a page of the real book on a screen of some kind, without a network."""
+    opened = []
+
+    def go(name, **screen):
+        context = browser.new_context(offline=True, **screen)
+        opened.append(context)
+        page = context.new_page()
+        path, mark, asked = name.partition("?")
+        page.goto((real_root / "build" / "html" / path).as_uri() + mark + asked)
+        return page
+
+    yield go
+    for context in opened:
+        context.close()

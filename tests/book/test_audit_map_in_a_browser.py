@@ -2,45 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
-import pytest
-from playwright.sync_api import sync_playwright
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGE = "book/audit_myeloma_second_primary.html"
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None,
-    reason="no chromium on the PATH: the page was NOT looked at in a browser; install chromium",
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Start one browser."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def open_page(browser, real_root):
-    """Open the page on a screen of some kind; everything is closed at the end."""
-    opened = []
-
-    def go(**screen):
-        context = browser.new_context(offline=True, **screen)
-        opened.append(context)
-        page = context.new_page()
-        page.goto((real_root / "build" / "html" / PAGE).as_uri())
-        return page
-
-    yield go
-    for context in opened:
-        context.close()
 
 
 def first_marked(page):
@@ -51,7 +13,7 @@ def first_marked(page):
 
 def test_a_mouse_shows_the_finding_and_a_click_keeps_it(open_page):
     """Pointing shows it, leaving hides it, a click keeps it until escape."""
-    page = open_page(viewport={"width": 1280, "height": 900})
+    page = open_page(PAGE, viewport={"width": 1280, "height": 900})
     button, told = first_marked(page)
     assert told.is_hidden()
     button.hover()
@@ -67,7 +29,7 @@ def test_a_mouse_shows_the_finding_and_a_click_keeps_it(open_page):
 
 def test_a_keyboard_reaches_the_finding_and_its_entry(open_page):
     """Tab shows it, the next tab reaches the link in it, enter leads to the entry."""
-    page = open_page(viewport={"width": 1280, "height": 900})
+    page = open_page(PAGE, viewport={"width": 1280, "height": 900})
     button, told = first_marked(page)
     page.locator(".audit-map").first.focus()
     page.keyboard.press("Tab")
@@ -82,7 +44,7 @@ def test_a_keyboard_reaches_the_finding_and_its_entry(open_page):
 
 def test_a_finger_opens_the_finding_within_the_screen(open_page):
     """On a phone the text stands whole within the width of the screen."""
-    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = open_page(PAGE, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     button, told = first_marked(page)
     button.tap()
     assert told.is_visible()
@@ -94,7 +56,7 @@ def test_a_finger_opens_the_finding_within_the_screen(open_page):
 
 def test_without_scripts_a_click_opens_the_finding(open_page):
     """The browser's own popover needs no script."""
-    page = open_page(viewport={"width": 1280, "height": 900}, java_script_enabled=False)
+    page = open_page(PAGE, viewport={"width": 1280, "height": 900}, java_script_enabled=False)
     button, told = first_marked(page)
     assert told.is_hidden()
     button.click()

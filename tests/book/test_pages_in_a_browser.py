@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from html_pages import pages
-from playwright.sync_api import sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 # What a box shows of its content: anything wider must scroll inside it
 OVERFLOW = """() => {
   const page = document.scrollingElement;
@@ -30,20 +17,6 @@ OVERFLOW = """() => {
 }"""
 UNSEEN = """() => [...document.images]
   .filter(i => !i.complete || i.naturalWidth === 0 || !i.alt.trim()).map(i => i.src)"""
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None,
-    reason="no chromium on the PATH: the pages were NOT looked at in a browser; install chromium",
-)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Start one browser for all pages."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from replica import cli
 from replica.agreement import round_half_up
 from replica.analysis import reproduce
 from replica.cohort import Cohort
+from replica.commands import synthesis
 from replica.errors import SynthesisError
 from replica.matching import match
 from replica.protocol import (
@@ -387,7 +388,7 @@ def home(study, published, tmp_path, monkeypatch):
     columns = [field.name for field in fields(PublishedValue)]
     pd.DataFrame([vars(row) for row in published])[columns].to_csv(table, index=False)
     monkeypatch.setenv("REPLICA_HOME", str(tmp_path))
-    monkeypatch.setattr(cli, "load_study", {"trial": study}.__getitem__)
+    monkeypatch.setattr(synthesis, "load_study", {"trial": study}.__getitem__)
     return tmp_path
 
 

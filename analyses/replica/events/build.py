@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from replica.cohort import AttritionStep, Cohort, Source
+from replica.cohort import AttritionStep, Cohort, Source, check_min_cell
 from replica.dictionary import columns
 from replica.errors import DataError, ParameterError
 from replica.events.codes import CodeLists, load_codes
@@ -64,17 +64,24 @@ def cohort_from_events(
     return replace(cohort, attrition=steps)
 
 
-def load_patients(study: Study, source: Source, path: str | Path | None = None) -> Cohort:
+def load_patients(
+    study: Study,
+    source: Source,
+    path: str | Path | None = None,
+    *,
+    data_map: str | Path | None = None,
+    min_cell: int = 0,
+) -> Cohort:
     """Read a study's patients from event tables, or from a table that is ready to analyse.
 
     `synthetic` reads the committed event tables; `supplied` the path given: a folder of Parquet
-    files (see `replica.events.tables.read_events`) or a CSV or TSV file with the columns of the
-    dictionary.
+    files (see `replica.events.tables.read_events`) or a file with the columns of the dictionary,
+    with `data_map` and `min_cell` as in `replica.supplied.load_cohort`.
 
     Raises
     ------
     ParameterError
-        If a path is given with `synthetic`.
+        If a path is given with `synthetic`, or a mapping file with event tables.
     DataError
         If the files are missing or do not fit.
     """
@@ -88,8 +95,15 @@ def load_patients(study: Study, source: Source, path: str | Path | None = None) 
     elif path and Path(path).is_dir():
         folder = Path(path)
     else:
-        return load_cohort(study, source, path)
-    return cohort_from_events(study, read_events(folder), load_codes(), source)
+        return load_cohort(study, source, path, data_map=data_map, min_cell=min_cell)
+    if data_map:
+        raise ParameterError(
+            "data_map: found one beside event tables; allowed: none, for a mapping file names the "
+            "columns of one table. Leave it out."
+        )
+    check_min_cell(min_cell)
+    cohort = cohort_from_events(study, read_events(folder), load_codes(), source)
+    return replace(cohort, min_cell=min_cell)
 
 
 def events_path(study: Study) -> Path:

@@ -1,8 +1,8 @@
-"""The reader's own patients: reading a file, checking it whole, and making a cohort of it."""
+"""A cohort from a file: the committed synthetic one, or the reader's own."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +11,27 @@ import pandas as pd
 import pandera.errors
 
 from replica import paths
-from replica.checks import check
-from replica.cohort import AttritionStep, Cohort, Source
-from replica.dictionary import (
-    PATIENT_ID,
-    START_HERE,
-    Column,
-    columns,
-    dictionary,
-    schema,
-    template,
-)
+from replica.cohort import AttritionStep, Cohort, Source, check_min_cell
+from replica.dictionary import PATIENT_ID, START_HERE, Column, columns, schema
 from replica.errors import DataError, ParameterError, one_of
-from replica.problems import Problem, RawTable
 from replica.protocol import Study
+from replica.supplied.checks import check
+from replica.supplied.mapped import apply_map
+from replica.supplied.mapping import DataMap, read_map
+from replica.supplied.problems import Problem, RawTable
+from replica.supplied.reading import FORMATS, read_table
 
-__all__ = ["Problem", "check", "dictionary", "load_cohort", "read_table", "schema", "template"]
-
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _SOURCES = ("synthetic", "supplied")
 _LINES_SHOWN = 20
 
 
 def load_cohort(
-    study: Study, source: Source = "synthetic", path: str | Path | None = None
+    study: Study,
+    source: Source = "synthetic",
+    path: str | Path | None = None,
+    *,
+    data_map: str | Path | None = None,
+    min_cell: int = 0,
 ) -> Cohort:
     """Read, check and type the patients of a study, sorted by `patient_id`.
 
@@ -49,20 +46,44 @@ def load_cohort(
     source
         `synthetic` reads the committed synthetic cohort, `supplied` the file at `path`.
     path
-        CSV or TSV file of the reader's own patients; only with `supplied`.
+        File of the reader's own patients (see `read_table`); only with `supplied`.
+    data_map
+        Mapping file that says what this file calls and codes otherwise; only with `supplied`.
+    min_cell
+        Counts from 1 to one less are masked in all that is shown of the cohort; 0 masks nothing.
 
     Raises
     ------
     ParameterError
-        If the source is unknown, or a path is given with `synthetic`.
+        If the source is unknown, a path or a mapping is given with `synthetic`, or `min_cell` is
+        no whole number from 0 up.
     DataError
-        If there is no such file, or its patients do not fit; all problems are listed.
+        If there is no such file, or its patients do not fit (all problems are listed), or an arm
+        has fewer patients than `min_cell`.
     """
+    check_min_cell(min_cell)
+    if data_map and source == "synthetic":
+        raise ParameterError(
+            "data_map: found one beside source='synthetic'; allowed: none. A mapping file belongs "
+            "to your own patients: set source='supplied'."
+        )
     file = _source_file(study, source, path)
-    return parse_cohort(study, read_table(file), source, name=file.name)
+    by = read_map(study, data_map) if data_map else None
+    table = read_table(file, by.sheet if by else "")
+    cohort = parse_cohort(study, table, source, name=file.name, by=by)
+    for arm in ("treated", "control"):
+        n = int((cohort.patients["arm"] == arm).sum())
+        if n < min_cell:
+            raise DataError(
+                f"{file.name}: found fewer {arm} patients than min_cell = {min_cell}; allowed: at "
+                "least as many, for the sizes of the arms are shown. Nothing can be shown of them."
+            )
+    return replace(cohort, min_cell=min_cell)
 
 
-def parse_cohort(study: Study, raw: pd.DataFrame, source: Source, *, name: str) -> Cohort:
+def parse_cohort(
+    study: Study, raw: pd.DataFrame, source: Source, *, name: str, by: DataMap | None = None
+) -> Cohort:
     """Check and type a table of text, as `load_cohort` does with a file.
 
     Parameters
@@ -75,15 +96,18 @@ def parse_cohort(study: Study, raw: pd.DataFrame, source: Source, *, name: str) 
         Where the patients come from.
     name
         What messages call the table.
+    by
+        What the table calls and codes otherwise, from `read_map`.
 
     Raises
     ------
     DataError
         If the patients do not fit; all problems are listed.
     """
-    problems = check(study, raw)
+    problems = check(study, raw, by)
     if problems:
         raise DataError(_all_of(problems, name))
+    raw = raw if by is None else apply_map(study, raw, by)[0]
     patients = _typed(columns(study), RawTable.of(raw))
     try:
         schema(study).validate(patients, lazy=True)
@@ -96,53 +120,6 @@ def parse_cohort(study: Study, raw: pd.DataFrame, source: Source, *, name: str) 
         ) from None
     step = AttritionStep(f"Patients in the {source} table", len(patients), 0)
     return Cohort(study, patients, source, (step,))
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV or TSV file as text, nothing guessed: every cell a string, blanks empty.
-
-    Index label i is line i + 2 of the file, the header being line 1; wholly empty lines are left
-    out.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, empty, of another format, not UTF-8 or not rectangular.
-    """
-    file = Path(path)
-    separator = _SEPARATORS.get(file.suffix.lower())
-    if separator is None:
-        raise DataError(
-            f"{file.name}: found the ending {file.suffix!r}; formats read: .csv (commas) and .tsv "
-            "(tabs), in UTF-8. Save the table as one of them."
-        )
-    if not file.is_file():
-        raise DataError(f"no file {str(path)!r}; give the path of a .csv or .tsv file.")
-    try:
-        lines = pd.read_csv(
-            file,
-            sep=separator,
-            header=None,
-            dtype=str,
-            na_filter=False,
-            skip_blank_lines=False,
-            encoding="utf-8-sig",
-        ).fillna("")
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{file.name}: the file is empty. {START_HERE}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{file.name}: not UTF-8 text; save the table as 'CSV UTF-8'.") from None
-    except pd.errors.ParserError as error:
-        where = re.search(r"line \d+", str(error))
-        raise DataError(
-            f"{file.name}: {where.group() if where else 'a line'} does not have as many cells as "
-            "line 1; put cells that hold the separator in double quotes."
-        ) from None
-    lines = lines.apply(lambda cells: cells.str.strip())
-    table = lines.iloc[1:].set_axis(lines.iloc[0].tolist(), axis="columns")
-    table = table.reset_index(drop=True)
-    filled: pd.DataFrame = table.loc[(table != "").any(axis="columns").to_numpy()]
-    return filled
 
 
 def _source_file(study: Study, source: str, path: str | Path | None) -> Path:
@@ -164,8 +141,8 @@ def _source_file(study: Study, source: str, path: str | Path | None) -> Path:
         return file
     if named is None:
         raise DataError(
-            f"{study.key}: source='supplied' needs the path of your patients' .csv or .tsv file. "
-            f"{START_HERE}"
+            f"{study.key}: source='supplied' needs the path of a file of your patients "
+            f"({FORMATS}). {START_HERE}"
         )
     return Path(named)
 
@@ -174,7 +151,7 @@ def _all_of(problems: tuple[Problem, ...], name: str) -> str:
     shown = [f"- {problem}" for problem in problems[: _LINES_SHOWN - 1]]
     rest = len(problems) - len(shown)
     if rest:
-        shown.append(f"- and {rest} more: `check(study, read_table(path))` lists them all.")
+        shown.append(f"- and {rest} more: `replica data check` lists them all.")
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return "\n".join([f"{name}: {count} to correct; `dictionary(study)` says what fits.", *shown])
 

@@ -34,6 +34,11 @@ WIDTH = 100
 """Columns of the output where there is no screen to ask."""
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command(epilog="Example: replica audit myeloma_second_primary --report report.md")(audit)
+
+
 def audit(
     source: Annotated[
         str,

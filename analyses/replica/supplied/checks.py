@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from replica.dictionary import ARM, START_HERE, Column, columns
-from replica.errors import ProtocolError, one_of
-from replica.problems import ISO_DATE, Problem, RawTable, nearest
 from replica.protocol import Outcome, Study
+from replica.supplied.mapped import apply_map, days_in, written_as
+from replica.supplied.mapping import DataMap
+from replica.supplied.problems import ISO_DATE, Problem, RawTable
+from replica.supplied.spelling import meaning_hint, meant_level, nearest
 
-_DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
 _EVENT_HINT = "Write 1 for the event and 0 for censored."
 
 
-def check(study: Study, raw: pd.DataFrame) -> tuple[Problem, ...]:
+def check(study: Study, raw: pd.DataFrame, by: DataMap | None = None) -> tuple[Problem, ...]:
     """Find everything that keeps a raw table from being a cohort of this study, in one pass.
 
     Parameters
@@ -27,15 +29,19 @@ def check(study: Study, raw: pd.DataFrame) -> tuple[Problem, ...]:
         The study whose dictionary the patients must fit.
     raw
         Cells as text, from `read_table`; other cells are read as the text they print as.
+    by
+        What the file calls and codes otherwise, from `read_map`.
 
     Returns
     -------
     tuple of Problem
-        Empty if the table fits. No problem quotes a patient's id: rows are named by their line.
+        Empty if the table fits. No problem quotes an id or a date of a patient: they are named by
+        their row.
     """
-    table = RawTable.of(raw)
+    raw, asked = (raw, ()) if by is None else apply_map(study, raw, by)
     described = columns(study)
-    problems = list(_header_problems(described, raw))
+    table = RawTable.of(raw, described)
+    problems = [*asked, *_header_problems(described, raw)]
     if table.cells.empty:
         problems.append(
             Problem("", "no patients", "0 rows", "at least 1 in each arm", (), START_HERE)
@@ -56,24 +62,37 @@ def _header_problems(described: tuple[Column, ...], raw: pd.DataFrame) -> Iterat
         # Not quoted: without a header, the first line is a patient.
         yield Problem(
             "",
-            "line 1 names none of the columns",
+            "row 1 names none of the columns",
             f"{len(found)} other names",
             ", ".join(names),
             (1,),
-            "Line 1 must be the header; separate cells by commas in .csv and by tabs in .tsv.",
+            "Row 1 must be the header; separate cells by commas in .csv and by tabs in .tsv.",
         )
         return
     others = [name for name in dict.fromkeys(found) if name not in names]
     for column in described:
         if column.name not in found:
-            hint = nearest(column.name, others, "Rename the column {!r}?")
+            near = nearest(column.name, others)
             yield Problem(
-                column.name, "missing column", "none of this name", column.allowed, (1,), hint
+                column.name,
+                "missing column",
+                "none of this name",
+                column.allowed,
+                (1,),
+                f"Rename the column {near!r}?" if near else _no_column(column),
+                given=near,
+                meant=column.name if near else "",
             )
         elif found.count(column.name) > 1:
             times = f"{found.count(column.name)} columns"
             hint = "Keep one; the first was checked."
             yield Problem(column.name, "column named twice", times, "1", (1,), hint)
+
+
+def _no_column(column: Column) -> str:
+    if column.type == "number" and column.unit:
+        return "Add it, or name in a mapping file the two dates that it is computed from."
+    return "Add it, or name in a mapping file the column that holds it."
 
 
 def _column_problems(column: Column, table: RawTable) -> Iterator[Problem]:
@@ -102,9 +121,7 @@ def _column_problems(column: Column, table: RawTable) -> Iterator[Problem]:
         case "category":
             yield from _unknown_levels(column, table, present)
         case "event":
-            numbers = table.numbers(column.name)
-            bad = present & ~np.isin(numbers, [0.0, 1.0])
-            yield from table.report(column.name, "not 0 or 1", bad, column.allowed, _EVENT_HINT)
+            yield from _not_events(column, table, present)
         case "date":
             yield from _impossible_dates(column, table, present)
         case "number" | "whole number":
@@ -117,17 +134,33 @@ def _duplicates(column: Column, table: RawTable, present: NDArray[np.bool_]) -> 
     yield from table.report(column.name, "the same id in several rows", twice, "unique text", hint)
 
 
+def _not_events(column: Column, table: RawTable, present: NDArray[np.bool_]) -> Iterator[Problem]:
+    cells = table.cells[column.name]
+    rest = present & ~np.isin(table.numbers(column.name), [0.0, 1.0])
+    for found in dict.fromkeys(cells[rest]):
+        meant = meant_level(column, found)
+        if meant:
+            bad = rest & (cells == found).to_numpy()
+            rest &= ~bad
+            hint = f"{_EVENT_HINT} Did you mean {meant!r}?"
+            yield from table.report(
+                column.name, "not 0 or 1", bad, column.allowed, hint, meant=meant
+            )
+    yield from table.report(column.name, "not 0 or 1", rest, column.allowed, _EVENT_HINT)
+
+
 def _unknown_levels(
     column: Column, table: RawTable, present: NDArray[np.bool_]
 ) -> Iterator[Problem]:
     cells = table.cells[column.name]
-    by_label = {level.label.casefold(): level.key for level in column.levels}
     for found in dict.fromkeys(cells[present & ~cells.isin(column.level_keys).to_numpy()]):
-        meant = by_label.get(found.casefold())
-        question = "Did you mean {!r}?"
-        hint = question.format(meant) if meant else nearest(found, column.level_keys, question)
+        hidden = table.quoted(column.name, found).endswith("(not shown)")
+        hint = "" if hidden else meaning_hint(column, found)
+        meant = "" if hidden else meant_level(column, found)
         bad = present & (cells == found).to_numpy()
-        yield from table.report(column.name, "unknown level", bad, column.allowed, hint)
+        yield from table.report(
+            column.name, "unknown level", bad, column.allowed, hint, meant=meant
+        )
 
 
 def _impossible_numbers(
@@ -161,19 +194,31 @@ def _impossible_dates(
     iso = cells.str.fullmatch(ISO_DATE).to_numpy(dtype=np.bool_)
     days = table.dates(column.name)
     exists = days.notna().to_numpy()
-    outside = exists & ~days.between(*column.window).to_numpy()
-    hint = "Write dates as year-month-day, such as 2021-03-31."
-    yield from table.report(column.name, "not an ISO date", present & ~iso, column.allowed, hint)
-    yield from table.report(
-        column.name, "no such day", present & iso & ~exists, column.allowed, "Check month and day."
-    )
+    way = written_as(cells[present & ~iso])
+    hint = "Write dates as year-month-day, such as 2021-03-31"
+    hint += f', or in a mapping file: date_format = "{way}".' if way else "."
+    bad = present & ~iso
+    for problem in table.report(column.name, "not an ISO date", bad, column.allowed, hint):
+        yield replace(problem, meant=way)
     yield from table.report(
         column.name,
-        "outside the enrolment window",
-        present & outside,
+        "no such day",
+        present & iso & ~exists,
         column.allowed,
-        "Leave out patients who were not eligible.",
+        "Check month and day.",
+        found="a day that no calendar has",
     )
+    first, last = column.window
+    for what, outside in (("before", days < first), ("after", days > last)):
+        edge = column.first if what == "before" else column.last
+        yield from table.report(
+            column.name,
+            "outside the enrolment window",
+            present & exists & outside.to_numpy(),
+            column.allowed,
+            "Leave out patients who were not eligible.",
+            found=f"a day {what} {edge}",
+        )
 
 
 def _arm_problems(table: RawTable) -> Iterator[Problem]:
@@ -224,9 +269,7 @@ def _past_cutoff(
 
 
 def _days(outcome: Outcome) -> float:
-    if outcome.unit not in _DAYS:
-        raise ProtocolError(f"{outcome.key}, unit: {one_of(outcome.unit, _DAYS)}")
-    return _DAYS[outcome.unit]
+    return days_in(outcome.unit, outcome.key)
 
 
 def _durations(table: RawTable, outcome: Outcome) -> NDArray[np.float64]:

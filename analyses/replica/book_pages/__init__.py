@@ -1,0 +1,1 @@
+"""Home, verification and printing: what the book shows of all studies together."""

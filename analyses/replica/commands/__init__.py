@@ -1,0 +1,1 @@
+"""The commands of `replica`, one module each; every module's `register` adds them to the app."""

@@ -1,0 +1,96 @@
+"""The command `replica synthesize`: synthetic patients from a study's printed numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from replica.audit import contradictions, read_claims
+from replica.commands.console import StudyKey, plain
+from replica.errors import SynthesisError
+from replica.paths import build_path, claims_path, synthetic_path
+from replica.protocol import Study
+from replica.published import PublishedValue, load_published
+from replica.studies import load_study
+from replica.synthesis.case_control_report import synthesize_case_control
+from replica.synthesis.snapshots import every_so_often, read_snapshot, write_snapshot
+from replica.synthesis.synthesize import DEFAULT_EVALUATIONS, DEFAULT_SEED, Synthesis, better
+from replica.synthesis.synthesize import synthesize as make_cohort
+from replica.synthetic import origin, read_report, write_synthetic
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command(epilog="Example: replica synthesize sclc_second_line --seed 7")(synthesize)
+
+
+def not_aimed_at(study: Study, published: Sequence[PublishedValue]) -> dict[str, str]:
+    """Rows that a search leaves out: contradicted ones, and those the protocol sets aside."""
+    aside = {id_: given.reason for given in study.set_aside for id_ in given.ids}
+    said = claims_path(study.key)
+    claims = read_claims(said, published) if said.is_file() else ()
+    return aside | contradictions(published, study, claims)
+
+
+def synthesize(
+    study: StudyKey,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = DEFAULT_SEED,
+    evaluations: Annotated[
+        int, typer.Option(min=1, help="Candidate changes to try; more may meet more rows.")
+    ] = DEFAULT_EVALUATIONS,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder to write to [data/synthetic].")
+    ] = None,
+) -> None:
+    """Make a study's synthetic patients from its printed numbers.
+
+    The same seed and number of evaluations give the same bytes. A search that was stopped goes on
+    where it stood, to the same result. A cohort that meets more printed numbers than the new one is
+    not overwritten.
+    """
+    chosen, published = load_study(study), load_published(study)
+    folder = out or synthetic_path(study).parent
+    about = origin(seed, evaluations)
+    plan = about | {"study": repr(chosen), "published": [(r.id, r.printed) for r in published]}
+    stood_at = build_path() / "synthesis" / f"{study}-{seed}-{evaluations}.npz"
+    resume = read_snapshot(stood_at, plan)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[state]}")) as bar:
+        task = bar.add_task("starting", state="")
+        if chosen.groups is not None:
+            patients, given = synthesize_case_control(
+                chosen, published, seed=seed, steps=evaluations
+            )
+            made = Synthesis(patients, given)
+        else:
+            made = make_cohort(
+                chosen,
+                published,
+                np.random.default_rng(seed),
+                evaluations=evaluations,
+                excluded=not_aimed_at(chosen, published),
+                progress=lambda stage, done, total, state: bar.update(
+                    task, description=stage, completed=done, total=total, state=state
+                ),
+                keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
+                resume=resume,
+            )
+    report = about | made.report
+    if not better(report, read_report(folder, study)):
+        raise SynthesisError(
+            f"the cohort in {folder} meets more printed numbers than this one and was kept. Allow "
+            "more --evaluations, try another --seed, or write elsewhere with --out."
+        )
+    written, _ = write_synthetic(folder, study, made.patients, report)
+    stood_at.unlink(missing_ok=True)
+    number = report["targets"]
+    plain().print(
+        f"{number['reproduced']} of {number['aimed_at']} printed numbers aimed at are met, "
+        f"{number['rounding']} within a unit of the last digit, {number['different']} not.\n"
+        f"The patients: {written}"
+    )

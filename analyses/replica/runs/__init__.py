@@ -1,0 +1,1 @@
+"""Runs of a study's notebook: checked before they start, recorded, shown and compared."""

@@ -1,0 +1,145 @@
+"""A sweep on Dask: a scheduler and workers of their own, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from replica.errors import ParameterError
+from replica.paths import repository
+from replica.studies import load_study
+from replica.sweep import read_grid, sweep
+from replica.sweep.cluster import each_on, scheduler_at
+from replica.sweep.patients import patients_of
+from replica.sweep.store import KEY, parts_folder
+
+PATIENCE = 120.0
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s",
+}
+
+
+@pytest.fixture
+def processes():
+    """Start processes, and end those that are left when the test is over."""
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "distributed.cli.dask_worker"]
+        if arguments[0] == "scheduler":
+            command = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen([*command, *arguments[1:]], env=ENVIRONMENT, **quiet)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def cluster(processes, tmp_path):
+    """Start a scheduler and two workers on loopback; return its address and the workers."""
+    file = tmp_path / "scheduler.json"
+    loopback = ("--host", "127.0.0.1", "--no-dashboard")
+    processes("scheduler", *loopback, "--port", "0", "--scheduler-file", str(file))
+    wait_for(lambda: file.is_file() and file.stat().st_size > 0)
+    address = json.loads(file.read_text(encoding="utf-8"))["address"]
+    one_thread = ("--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path))
+    workers = [processes("worker", address, *loopback, *one_thread) for _ in range(2)]
+    return address, workers
+
+
+def wait_for(happened):
+    """Wait until something is so, for a limited time."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def test_no_run_is_lost_or_doubled_when_a_worker_dies(cluster, tmp_path):
+    """A worker is killed while it works: the file is that of a sweep in one process."""
+    address, (victim, survivor) = cluster
+    cohort = patients_of(load_study("sclc_second_line"))
+    grid = read_grid(cohort.study, ["order=random", "outcome=pfs,os"], seeds=200)
+    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
+    sweep(cohort, grid, here)
+    killed_at = []
+
+    def progress(done, total):
+        if done > 50 and not killed_at:
+            os.kill(victim.pid, signal.SIGKILL)
+            killed_at.append((done, total))
+
+    wait_for(lambda: workers_at(address) == 2)
+    with scheduler_at(address) as client:
+
+        def engine(do, shared, batches):
+            return each_on(client, do, shared, batches)
+
+        made = sweep(cohort, grid, there, engine=engine, batch=20, progress=progress)
+        left = client.scheduler_info(n_workers=-1)["workers"]
+    (done, total), *_ = killed_at
+    assert 50 < done < total == 400
+    assert victim.wait(PATIENCE) == -signal.SIGKILL
+    assert survivor.poll() is None
+    assert len(left) == 1
+    assert made.made == 400
+    frame = made.frame()
+    assert len(frame) == 400
+    assert frame[KEY].is_unique
+    assert there.read_bytes() == here.read_bytes()
+    assert parts_folder(there).is_dir()
+
+
+def workers_at(address):
+    """Count the workers of a scheduler; none while it has none."""
+    try:
+        with scheduler_at(address) as client:
+            return len(client.scheduler_info(n_workers=-1)["workers"])
+    except ParameterError:
+        return 0
+
+
+def test_a_scheduler_without_workers_is_refused(processes, tmp_path):
+    """The message says how to start some."""
+    file = tmp_path / "scheduler.json"
+    options = ("--host", "127.0.0.1", "--no-dashboard", "--port", "0")
+    processes("scheduler", *options, "--scheduler-file", str(file))
+    wait_for(lambda: file.is_file() and file.stat().st_size > 0)
+    address = json.loads(file.read_text(encoding="utf-8"))["address"]
+    with pytest.raises(ParameterError, match="has no workers"), scheduler_at(address):
+        pass
+
+
+def test_an_address_without_a_scheduler_is_refused():
+    """Nobody answers: the message says what to start."""
+    with (
+        pytest.raises(ParameterError, match="start one with `dask scheduler`"),
+        scheduler_at("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_the_benchmark_measures_each_place(tmp_path):
+    """One process, one worker, two workers: a row each, with the projection to a million runs."""
+    out = tmp_path / "sweep.csv"
+    command = [sys.executable, "benchmarks/sweep.py", "--runs", "100", "--out", str(out)]
+    subprocess.run(command, cwd=repository(), env=ENVIRONMENT, check=True, capture_output=True)
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["Where"] for row in rows] == ["this process, without Dask", "1 worker", "2 workers"]
+    assert all(row["Runs"] == "100" for row in rows)
+    assert all(row["A million runs"].endswith(("minutes", "hours")) for row in rows)
