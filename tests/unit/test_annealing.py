@@ -12,6 +12,7 @@ from replica.published import load_published
 from replica.studies import load_study
 from replica.synthesis.annealing import (
     EDGE,
+    FARTHEST_OUT,
     NOT_ESTIMABLE,
     Schedule,
     anneal,
@@ -66,6 +67,7 @@ def state(drawn):
         np.argsort(times.duration, axis=1, kind="stable"),
         pattern.copy(),
         cell,
+        np.zeros(times.event.shape, dtype=np.bool_),
         np.array([1, -1], dtype=np.int64),
         LONGEST,
     )
@@ -304,6 +306,23 @@ def test_who_is_not_mobile_only_exchanges_all_times(drawn, state):
         assert held[0] == held[1]
 
 
+def test_where_events_are_counted_they_move_without_growing_or_dwindling(drawn, state):
+    """Held patients keep their number of events; without anybody held it changes."""
+    _, cell, _, compiled = drawn
+    treated = cell >= 2
+    held = np.array([treated, np.zeros(PATIENTS, dtype=np.bool_)])
+    before = state.event.copy()
+    chosen = schedule(compiled, FLIPS, np.full(5000, HOT), active="none")
+    order = state.order.copy()
+    anneal(compiled.system, state._replace(held=held), chosen, np.random.default_rng(14))
+    progressed = before[0, treated], state.event[0, treated]
+    assert progressed[0].sum() == progressed[1].sum()
+    assert (progressed[0] != progressed[1]).any()
+    assert before[0, ~treated].sum() != state.event[0, ~treated].sum()
+    assert before[1].sum() != state.event[1].sum()
+    assert np.array_equal(order, state.order)
+
+
 UNIT = 0.01
 LOW, HIGH = 4.125, 4.135
 
@@ -332,15 +351,15 @@ def test_an_exact_search_counts_rows(value, expected):
     [
         (4.13, 0.0),
         (LOW, 0.0),
-        (HIGH + UNIT, 0.2),
-        (LOW - 2 * UNIT, 0.5),
-        (HIGH + 200 * UNIT, 10_000 / 10_001),
-        (np.inf, 1.0),
+        (HIGH + UNIT, np.sqrt(1.25) - 1),
+        (LOW - 2 * UNIT, np.sqrt(2) - 1),
+        (HIGH + 200 * UNIT, np.sqrt(10_001) - 1),
+        (np.inf, np.sqrt(FARTHEST_OUT**2 + 1) - 1),
         (np.nan, NOT_ESTIMABLE),
     ],
 )
-def test_a_coarse_search_lets_distant_rows_give_way(value, expected):
-    """The square of the distance over the softness, levelling off at 1."""
+def test_a_coarse_search_pulls_rows_in_proportion_to_their_distance(value, expected):
+    """The square of the distance over the softness nearby, the distance itself far away."""
     assert row_cost(value, LOW, HIGH, UNIT, 2.0) == pytest.approx(expected, rel=1e-9)
 
 
@@ -354,9 +373,10 @@ def test_a_bound_has_one_end(value, met):
 
 def test_the_cost_of_a_row_grows_with_distance_and_shrinks_with_softness():
     """Farther is worse at any softness; a softer search cares less about the same distance."""
-    far = HIGH + UNIT * np.geomspace(0.01, 1e4, 50)
+    far = HIGH + UNIT * np.geomspace(0.01, 890, 50)
     for softness in (1.0, 20.0, 300.0):
         costs = [row_cost(value, LOW, HIGH, UNIT, softness) for value in far]
+        assert max(costs) < NOT_ESTIMABLE
         assert (np.diff(costs) > 0).all()
         assert costs[0] > row_cost(HIGH - UNIT / 2, LOW, HIGH, UNIT, softness)
         assert row_cost(HIGH + UNIT, LOW, HIGH, UNIT, softness) > row_cost(

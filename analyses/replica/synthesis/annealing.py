@@ -13,6 +13,7 @@ from replica.synthesis.fits import System, evaluate, signature, width
 from replica.synthesis.moves import (
     COVARIATE,
     EXCHANGE_ALL,
+    EXCHANGE_NEIGHBOURS,
     FLIP,
     State,
     exchange_bit,
@@ -26,8 +27,11 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-NOT_ESTIMABLE = 12.0
-"""Cost of a row whose fit gives no number: as bad as a very distant one."""
+NOT_ESTIMABLE = 1000.0
+"""Cost of a row whose fit gives no number: worse than any that it may give."""
+
+FARTHEST_OUT = 900.0
+"""Distances are cut here, in units times softness."""
 
 EDGE = 0.02
 """Share of a printed unit at each end of its interval where a value counts as barely met."""
@@ -38,9 +42,10 @@ class Schedule(NamedTuple):
 
     `moves` are cumulative probabilities of shifting one time, shifting all times of a patient,
     exchanging all times of two patients, the same of two who are alike, exchanging one outcome of
-    two patients, the same of two whose times are neighbours, flipping an event; what is left of 1
-    exchanges the values of one of the covariates `free` between two patients of a group. Patients
-    who are not `mobile` only exchange all their times. One move is tried for each of
+    two patients, the same of two whose times are neighbours, flipping an event (where the number
+    of events is held, exchanging all event flags of two patients but not their times); what is
+    left of 1 exchanges the values of one of the covariates `free` between two patients of a group.
+    Patients who are not `mobile` only exchange all their times. One move is tried for each of
     `temperatures`.
     """
 
@@ -72,25 +77,22 @@ class Room(NamedTuple):
 
 @njit(cache=True)
 def row_cost(value: float, low: float, high: float, unit: float, softness: float) -> float:
-    """Distance of a value from its printed interval: 0 inside, near 1 far outside.
+    """Distance of a value from its printed interval: 0 inside.
 
     As long as the search is coarse (`softness` above 1, in printed units) the cost grows with the
-    square of the distance and then levels off: rows that are met nearly are pulled most, and those
-    that cannot be met beside them give way, the more of them the less soft the search. An exact
-    search counts rows: any distance costs, and little more if it is large.
+    square of the distance and from about the softness on in proportion to it: every row pulls, and
+    where rows cannot be met together, few give way rather than all a little. An exact search
+    counts rows: any distance costs, and little more if it is large.
 
     Notes
     -----
-    Geman and McClure's error, hardened step by step: Blake and Zisserman, Visual Reconstruction,
-    1987.
+    Huber's error in its smooth form: Charbonnier et al., IEEE Trans Image Process 1997;6:298-311.
     """
     if math.isnan(value):
         return NOT_ESTIMABLE
     outside = max(low - value, value - high, 0.0) / unit / softness
     if softness > 1.0:
-        if math.isinf(outside):
-            return 1.0
-        return float(outside * outside / (1.0 + outside * outside))
+        return math.sqrt(1.0 + min(outside, FARTHEST_OUT) ** 2) - 1.0
     if outside > 0.0:
         return 0.3 / softness + math.log1p(outside)
     barely = min(value - low, high - value) < EDGE * unit
@@ -124,14 +126,19 @@ def _kind(schedule: Schedule, i: int, draw: float) -> int:
 
 
 @njit(cache=True)
-def _touch(system: System, schedule: Schedule, room: Room, i: int, j: int) -> float:
-    """Mark the fits that moved times of patients i and j enter; return what these cost now."""
+def _touch(
+    system: System, schedule: Schedule, room: Room, i: int, j: int, exchanged: bool
+) -> float:
+    """Mark the fits that a move of patients i and j changes; return what these cost now.
+
+    An exchange changes nothing where both count as the same.
+    """
     hope = 0.0
     for s in range(system.kind.size):
         room.touched[s] = False
         if schedule.active[s] and room.changed[system.outcome[s]]:
             codes = room.codes[s]
-            room.touched[s] = codes[i] >= 0 if i == j else codes[i] != codes[j]
+            room.touched[s] = codes[i] != codes[j] if exchanged else codes[i] >= 0 or codes[j] >= 0
             hope += room.costs[s] * room.touched[s]
     return hope
 
@@ -229,21 +236,23 @@ def _try_times(
     """Try a move of times or events; whether it was kept."""
     one = int(rng.integers(0, room.changed.size))
     j = other(state, kind, one, i, rng)
-    if i == j and EXCHANGE_ALL <= kind < FLIP:
+    alone = kind < EXCHANGE_ALL or (kind == FLIP and not state.held[one, i])
+    if i == j and not alone:
         return False
     old_i, old_j = state.duration[:, i].copy(), state.duration[:, j].copy()
     event_i, event_j = state.event[:, i].copy(), state.event[:, j].copy()
     move_times(state, kind, one, i, j, room.changed, rng)
     ordered = possible(state, i) and possible(state, j)
     if ordered:
-        update_order(state, room.changed, i, j)
+        if kind != FLIP:
+            update_order(state, room.changed, i, j)
         limit = -temperature * math.log(1.0 - rng.random())
-        hope = _touch(system, schedule, room, i, j)
+        hope = _touch(system, schedule, room, i, j, i != j and kind != FLIP)
         if _judge(system, state, schedule, room, hope, limit):
             return True
     state.duration[:, i], state.event[:, i] = old_i, event_i
     state.duration[:, j], state.event[:, j] = old_j, event_j
-    if ordered:
+    if ordered and kind != FLIP:
         update_order(state, room.changed, i, j)
     return False
 
@@ -260,7 +269,9 @@ def _try_covariate(
 ) -> bool:
     """Try to exchange the values of a covariate between two patients; whether it was kept."""
     bit = schedule.free[int(rng.integers(0, schedule.free.size))]
-    j = other(state, COVARIATE, 0, i, rng)
+    one = int(rng.integers(0, room.changed.size))
+    kind = EXCHANGE_NEIGHBOURS if rng.random() < 0.7 else COVARIATE
+    j = other(state, kind, one, i, rng)
     if (state.pattern[i] ^ state.pattern[j]) >> bit & 1 == 0:
         return False
     exchange_bit(state.pattern, bit, i, j)

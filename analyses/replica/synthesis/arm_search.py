@@ -20,7 +20,7 @@ from replica.synthesis.fits import Compiled, patterns
 from replica.synthesis.joint_patterns import JointPatterns
 from replica.synthesis.targets import Spec, Targets
 from replica.synthesis.time_search import Layout, Standing, first_standing
-from replica.synthesis.times import Times, initial_times
+from replica.synthesis.times import Times, counted_events, initial_times
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -66,6 +66,7 @@ def arm_layout(targets: Targets, compiled: Compiled, asked: JointPatterns) -> La
         {"arms": curves, "all": inside},
         {"arms": np.zeros(n, dtype=np.int64)},
         {"all": everybody},
+        counted_events(targets, np.full(n, asked.arm == "treated")),
         bits_of(targets, asked),
     )
 

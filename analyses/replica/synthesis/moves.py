@@ -30,8 +30,9 @@ class State(NamedTuple):
 
     `duration`, `event` and `order` (patients by ascending duration) have shape (outcomes, n),
     `pattern` (n,) holds covariates, arm and matching as bits (`fits.patterns`). `group` codes who
-    may exchange times with whom. `before` holds for each outcome the index of the one it may not
-    follow, or -1. `longest` bounds every duration.
+    may exchange times with whom. `held` (outcomes, n) marks those among whom the number of events
+    stays as it is. `before` holds for each outcome the index of the one it may not follow, or -1.
+    `longest` bounds every duration.
     """
 
     duration: Floats
@@ -39,6 +40,7 @@ class State(NamedTuple):
     order: Ints
     pattern: Ints
     group: Ints
+    held: Bools
     before: Ints
     longest: float
 
@@ -143,6 +145,29 @@ def _neighbour(state: State, o: int, i: int, rng: np.random.Generator) -> int:
 
 
 @njit(cache=True)
+def _opposite(state: State, o: int, i: int, rng: np.random.Generator) -> int:
+    """Of the held patients with the other event status, one whose time comes soon before or after.
+
+    The patient itself if there is none on the side that is drawn.
+    """
+    order = state.order[o]
+    at = 0
+    while order[at] != i:
+        at += 1
+    step = 1 if rng.random() < 0.5 else -1
+    skip = int(rng.integers(0, 3))
+    at += step
+    while 0 <= at < order.size:
+        j = order[at]
+        if state.held[o, j] and state.event[o, j] != state.event[o, i]:
+            if skip == 0:
+                return int(j)
+            skip -= 1
+        at += step
+    return i
+
+
+@njit(cache=True)
 def _step(rng: np.random.Generator) -> float:
     """Draw a shift on the grid, of a few days or a few months."""
     size = 0.02 * 10.0 ** (rng.random() * 2.2)
@@ -156,13 +181,15 @@ def _on_grid(time: float) -> float:
 
 @njit(cache=True)
 def other(state: State, kind: int, o: int, i: int, rng: np.random.Generator) -> int:
-    """Find the second patient of an exchange, or i itself if there is none or none is needed."""
+    """Find the second patient of a move, or i itself if there is none or none is needed."""
     if kind in (EXCHANGE_ALL, EXCHANGE_ONE, COVARIATE):
         return _partner(state, i, rng)
     if kind == EXCHANGE_ALIKE:
         return _alike(state, i, rng)
     if kind == EXCHANGE_NEIGHBOURS:
         return _neighbour(state, o, i, rng)
+    if kind == FLIP and state.held[o, i]:
+        return _opposite(state, o, i, rng)
     return i
 
 
@@ -174,12 +201,16 @@ def move_times(
     step = _step(rng)
     for o in range(changed.size):
         changed[o] = o == one or kind in (SHIFT_ALL, EXCHANGE_ALL, EXCHANGE_ALIKE)
+        if kind == FLIP and j != i:
+            changed[o] = state.event[o, i] != state.event[o, j]
         if not changed[o]:
             continue
         if kind <= SHIFT_ALL:
             state.duration[o, i] = _on_grid(state.duration[o, i] + step)
         elif kind == FLIP:
             state.event[o, i] = not state.event[o, i]
+            if j != i:
+                state.event[o, j] = not state.event[o, j]
         else:
             time, event = state.duration[o, i], state.event[o, i]
             state.duration[o, i], state.event[o, i] = state.duration[o, j], state.event[o, j]

@@ -50,12 +50,12 @@ from replica.synthesis.time_search import (
     search_times,
     standing_of,
 )
-from replica.synthesis.times import Times, initial_times
+from replica.synthesis.times import Times, counted_events, initial_times
 
 Bools = NDArray[np.bool_]
 
 DEFAULT_SEED = 7
-DEFAULT_EVALUATIONS = 10_000_000
+DEFAULT_EVALUATIONS = 12_000_000
 """Changes to try in the search over times."""
 
 DRAWS = 10
@@ -274,6 +274,7 @@ def _layout(
         {"arms": compiled.by_arm, "all": np.ones_like(compiled.by_arm)},
         {"combinations": combination, "arms": arm_code},
         {"others": others, "all": np.ones(len(cohort), dtype=np.bool_)},
+        counted_events(targets, cohort.treated),
         np.empty(0, dtype=np.int64),
     )
 

@@ -106,6 +106,15 @@ def event_counts(targets: Targets, arm: str) -> dict[str, int]:
     }
 
 
+def counted_events(targets: Targets, treated: Bools) -> Bools:
+    """Mark the outcomes and patients whose number of events is implied, shape (outcomes, n)."""
+    implied = {arm: event_counts(targets, arm) for arm in ARM_KEYS}
+    arms = np.where(treated, "treated", "control")
+    return np.array(
+        [[outcome.key in implied[arm] for arm in arms] for outcome in targets.study.outcomes]
+    )
+
+
 def _with_counts(
     event: Bools, wanted: dict[str, int], study: Study, rng: np.random.Generator
 ) -> Bools:
