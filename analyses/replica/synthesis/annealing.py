@@ -43,9 +43,9 @@ class Schedule(NamedTuple):
     `moves` are cumulative probabilities of shifting one time, shifting all times of a patient,
     exchanging all times of two patients, the same of two who are alike, exchanging one outcome of
     two patients, the same of two whose times are neighbours, flipping an event (where the number
-    of events is held, exchanging all event flags of two patients but not their times); what is
-    left of 1 exchanges the values of one of the covariates `free` between two patients of a group.
-    Patients who are not `mobile` only exchange all their times. One move is tried for each of
+    of events is held, together with another one the other way); what is left of 1 exchanges the
+    values of one of the covariates `free` between two patients of a group. Patients who are not
+    `mobile` only exchange all their times. One move is tried for each of
     `temperatures`.
     """
 

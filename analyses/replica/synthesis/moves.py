@@ -201,8 +201,6 @@ def move_times(
     step = _step(rng)
     for o in range(changed.size):
         changed[o] = o == one or kind in (SHIFT_ALL, EXCHANGE_ALL, EXCHANGE_ALIKE)
-        if kind == FLIP and j != i:
-            changed[o] = state.event[o, i] != state.event[o, j]
         if not changed[o]:
             continue
         if kind <= SHIFT_ALL:

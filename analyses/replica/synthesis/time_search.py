@@ -46,7 +46,7 @@ class Phase(NamedTuple):
 
 
 _SHIFT: Moves = (0.6, 0.7, 0.7, 0.7, 1.0, 1.0, 1.0)
-_FREE: Moves = (0.2, 0.25, 0.37, 0.47, 0.57, 0.72, 0.77)
+_FREE: Moves = (0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.77)
 _EXCHANGE: Moves = (0.0, 0.0, 0.5, 1.0, 1.0, 1.0, 1.0)
 _ALL: Moves = (0.25, 0.3, 0.4, 0.65, 0.75, 0.95, 1.0)
 
@@ -59,7 +59,7 @@ ARM_PHASES = (
     Phase("models of an arm, fine", "all", "arms", "all", _FREE, 20.0, 0.15, 0.04, 0.12),
     Phase("models of an arm, finer", "all", "arms", "all", _FREE, 6.0, 0.15, 0.04, 0.18),
     Phase("models of an arm, close", "all", "arms", "all", _FREE, 2.0, 0.15, 0.03, 0.2),
-    Phase("models of an arm, exact", "all", "arms", "all", _FREE, 1.0, 0.35, 0.05, 0.3),
+    Phase("models of an arm, exact", "all", "arms", "all", _FREE, 1.0, 0.2, 0.03, 0.3),
 )
 
 # Everybody, with covariates that no longer change. Exchanges between patients with the same
@@ -72,7 +72,7 @@ PHASES = (
     Phase("covariates, fine", "all", "combinations", "others", _ALL, 20.0, 0.1, 0.03, 0.1),
     Phase("all, fine", "all", "arms", "all", _ALL, 6.0, 0.12, 0.03, 0.16),
     Phase("all, close", "all", "arms", "all", _ALL, 2.0, 0.12, 0.03, 0.2),
-    Phase("all, exact", "all", "arms", "all", _ALL, 1.0, 0.4, 0.06, 0.32),
+    Phase("all, exact", "all", "arms", "all", _ALL, 1.0, 0.2, 0.02, 0.32),
 )
 
 
