@@ -25,6 +25,15 @@ RUN = """async (only) => {
     .filter(v => ["serious", "critical"].includes(v.impact))
     .flatMap(v => v.nodes.map(n => [v.id, n.target.flat().join(" "), n.html.slice(0, 160)]));
 }"""
+# Rows of a table that are built alike are looked at twice, not hundreds of times
+THIN = """() => document.querySelectorAll("tbody").forEach(body => {
+  const seen = new Map();
+  for (const row of [...body.rows]) {
+    const build = [...row.querySelectorAll("*")].map(e => `${e.tagName}.${e.className}`).join();
+    seen.set(build, (seen.get(build) ?? 0) + 1);
+    if (seen.get(build) > 2) row.remove();
+  }
+})"""
 LOADED = """() => performance.getEntriesByType("navigation")[0].loadEventEnd"""
 
 
@@ -37,28 +46,30 @@ def exceptions():
 
 @pytest.fixture(scope="module")
 def looked_at(browser, real_root):
-    """Open every page once in each theme; keep what axe-core says and what was loaded."""
+    """Open every page, light and then dark; keep what axe-core says and what was loaded."""
     html = real_root / "build" / "html"
     found, loads, times = {}, {}, {}
-    for theme, only in RULES.items():
-        context = browser.new_context(
-            offline=True, color_scheme=theme, viewport={"width": 1280, "height": 900}
-        )
-        page = context.new_page()
-        asked = set()
-        page.on("request", lambda request, asked=asked: asked.add(request.url))
-        for path in pages(html):
-            name = path.relative_to(html).as_posix()
-            if name == "index.html":
-                continue  # it forwards to the home page
-            asked.clear()
-            page.goto(path.as_uri(), wait_until="load")
-            times.setdefault(name, []).append(page.evaluate(LOADED))
-            loads.setdefault(name, set(asked))
-            assert page.evaluate("document.documentElement.dataset.theme") == theme
-            page.evaluate(AXE_SCRIPT)
+    context = browser.new_context(
+        offline=True, reduced_motion="reduce", viewport={"width": 1280, "height": 900}
+    )
+    page = context.new_page()
+    page.add_init_script(AXE_SCRIPT)
+    asked = set()
+    page.on("request", lambda request: asked.add(request.url))
+    for path in pages(html):
+        name = path.relative_to(html).as_posix()
+        if name == "index.html":
+            continue  # it forwards to the home page
+        asked.clear()
+        page.emulate_media(color_scheme="light")
+        page.goto(path.as_uri(), wait_until="load")
+        times[name], loads[name] = page.evaluate(LOADED), set(asked)
+        page.evaluate(THIN)
+        for theme, only in RULES.items():
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
             found[name, theme] = page.evaluate(RUN, only)
-        context.close()
+    context.close()
     made = real_root / "build" / "accessibility.json"
     told = {f"{name} ({theme})": nodes for (name, theme), nodes in found.items() if nodes}
     made.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -111,13 +122,12 @@ def test_every_page_loads_within_a_second(looked_at, browser, real_root):
     context = browser.new_context(offline=True)
     page = context.new_page()
     wrong = {}
-    for name, tries in times.items():
-        fastest = min(tries)
+    for name, fastest in times.items():
         for _ in range(4):
             if fastest <= SLOWEST:
                 break
             page.goto((html / name).as_uri(), wait_until="load")
-            fastest = min(fastest, page.evaluate(LOADED))
+            fastest = min(fastest, page.evaluate(LOADED))  # noqa: PLW2901 - the best of the tries
         if fastest > SLOWEST:
             wrong[name] = fastest
     context.close()

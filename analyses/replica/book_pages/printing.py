@@ -28,11 +28,14 @@ _CONTENTS = """() => [...document.querySelectorAll(
 _HEADINGS = """() => [...document.querySelectorAll("article section[id] > h2")]
   .map(h => [h.firstChild.textContent.trim(), h.parentElement.id])"""
 # Paper has no button: what a page hides until it is clicked is printed, except its code
-_READY = """() => {
+_READY = """async () => {
   document.documentElement.dataset.theme = "light";
   document.querySelectorAll("details").forEach(d => {
     if (!d.closest(".above-input") && !d.matches(".above-input")) d.open = true;
   });
+  const images = [...document.images];
+  images.forEach(i => { i.loading = "eager"; });
+  await Promise.allSettled(images.map(i => i.decode()));
 }"""
 
 
