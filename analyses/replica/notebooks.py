@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ class FailedCellError(NotebookError):
         """Keep apart what the message says together."""
         super().__init__(message)
         self.cell, self.total, self.error = cell, total, error
+
+    def __reduce__(self) -> tuple[Callable[[str], FailedCellError], tuple[str]]:
+        """Let another process raise it here: keywords are not what exceptions are sent with."""
+        made = partial(FailedCellError, cell=self.cell, total=self.total, error=self.error)
+        return made, (str(self),)
 
 
 class _RunningInterpreter(AsyncKernelManager):
