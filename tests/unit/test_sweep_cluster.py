@@ -21,11 +21,7 @@ from replica.sweep.patients import patients_of
 from replica.sweep.store import KEY, parts_folder
 
 PATIENCE = 120.0
-ENVIRONMENT = {
-    **os.environ,
-    "OMP_NUM_THREADS": "1",
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s",
-}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
