@@ -24,6 +24,7 @@ from replica.sweep.patients import patients_of
 from replica.sweep.printed import Reference, printed_pairs, printed_ratio
 
 _SAME = 0.005  # hazard ratios are printed with two decimals
+_HEAD = "Study and outcome"
 
 __all__ = [
     "Sensitivity",
@@ -194,27 +195,27 @@ def order_finding(one: Sensitivity) -> Markdown:
 
 def shares_table(*many: Sensitivity) -> HTML:
     """Set the shares of all studies and outcomes side by side, and keep them as `shares.csv`."""
-    rows = []
+    kept: list[dict[str, str]] = []
+    shown: list[dict[str, str]] = []
     for one in many:
+        shown.append({_HEAD: one.study.title})
         for outcome in one.study.outcomes:
             found, printed = one.shares(outcome.key), one.printed[outcome.key]
-            rows.append(
-                {
-                    "Study": one.study.key.replace("_", " "),
-                    "Outcome": outcome.short,
-                    "Printed": "none" if printed is None else printed.text,
-                    "Specifications": str(len(one.of(outcome.key))),
-                    "No estimate": str(found.refused),
-                    "Lowest": f"{found.lowest:.2f}",
-                    "Median": f"{found.middle:.2f}",
-                    "Highest": f"{found.highest:.2f}",
-                    "Below 1": _share(found.below, found.estimated),
-                    "Above 1": _share(found.above, found.estimated),
-                    "p < 0.05": _share(found.significant, found.estimated),
-                }
-            )
-    frame = pd.DataFrame(rows)
-    keep_csv(frame, many[0].folder, "shares")
+            row = {
+                "Printed": "none" if printed is None else printed.text,
+                "Specifications": str(len(one.of(outcome.key))),
+                "No estimate": str(found.refused),
+                "Lowest": f"{found.lowest:.2f}",
+                "Median": f"{found.middle:.2f}",
+                "Highest": f"{found.highest:.2f}",
+                "Below 1": _share(found.below, found.estimated),
+                "Above 1": _share(found.above, found.estimated),
+                "p < 0.05": _share(found.significant, found.estimated),
+            }
+            kept.append({"Study": one.study.title, "Outcome": outcome.short, **row})
+            shown.append({_HEAD: outcome.short, **row})
+    keep_csv(pd.DataFrame(kept), many[0].folder, "shares")
+    frame = pd.DataFrame(shown).fillna("")
     return html_table(frame, "Hazard ratios over all specifications, on synthetic patients")
 
 
