@@ -29,6 +29,7 @@ from replica.protocol import MatchingPlan, Study
 from replica.selection import univariable_to_multivariable
 from replica.settings import Settings, default_choices
 from replica.tables import Comparison, Line, side_by_side
+from replica.vocabulary import SCALE_WORDS
 
 VERDICT_WORDS = {
     # Verdicts are only given on synthetic patients, who were made from the printed numbers.
@@ -78,7 +79,7 @@ def _plan_rows(chosen: Settings) -> Iterator[Shown]:
         ("discard", "Outside common support", f"{left_out}{again}"),
         ("method", "Method", _METHODS[plan.method]),
         ("caliper", "Caliper", "none" if plan.caliper is None else f"{plan.caliper:g}"),
-        ("caliper_scale", "Scale of the caliper", plan.caliper_scale),
+        ("caliper_scale", "Scale of the caliper", SCALE_WORDS[plan.caliper_scale]),
         ("caliper_inclusive", "A pair exactly at the caliper", edge),
         ("covariate_calipers", "Calipers on measures", _calipers(plan)),
         ("exact", "Matched exactly", ", ".join(plan.exact) or "nothing"),
@@ -107,7 +108,8 @@ def _model_rows(chosen: Settings) -> Iterator[Shown]:
     choices, own = chosen.choices, default_choices(chosen.study)
     profile = choices.convention
     entered = "the study" if choices.entry_p == own.entry_p else "this run"
-    yield "Entry p of the multivariable model", f"below {choices.entry_p:g}", entered
+    if chosen.study.models:
+        yield "Entry p of the multivariable model", f"below {choices.entry_p:g}", entered
     for key, name, value in (
         ("ties", "Tied events in Cox models", choices.ties),
         ("median_interval", "Interval of a median", profile.median_interval),

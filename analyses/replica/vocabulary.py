@@ -6,7 +6,7 @@ Studies import it from `replica.protocol`, which builds whole descriptions of th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -29,6 +29,15 @@ Method = Literal["nearest", "optimal"]
 
 ORDERS: tuple[Order, ...] = get_args(Order)
 CALIPER_SCALES: tuple[CaliperScale, ...] = get_args(CaliperScale)
+SCALE_WORDS: Mapping[CaliperScale, str] = {
+    "probability": "probability",
+    "sd_probability": "SD of the probability",
+    "sd_probability_pooled": "pooled SD of the probability",
+    "logit": "logit",
+    "sd_logit": "SD of the logit",
+    "sd_logit_pooled": "pooled SD of the logit",
+}
+"""How a page names the scale of a caliper."""
 TIES: tuple[Ties, ...] = get_args(Ties)
 ARM_KEYS: tuple[ArmKey, ...] = get_args(ArmKey)
 DRAWS: tuple[Draw, ...] = get_args(Draw)

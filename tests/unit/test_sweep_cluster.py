@@ -16,12 +16,18 @@ from replica.errors import ParameterError
 from replica.paths import repository
 from replica.studies import load_study
 from replica.sweep import read_grid, sweep
-from replica.sweep.cluster import each_on, scheduler_at
+from replica.sweep.cluster import NoWorkersError, each_on, scheduler_at
 from replica.sweep.patients import patients_of
 from replica.sweep.store import KEY, parts_folder
 
 PATIENCE = 120.0
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    # for so long a scheduler asks a dead worker for its results; 30 seconds unless told
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+}
 
 
 @pytest.fixture
@@ -48,13 +54,16 @@ def processes():
 def cluster(processes, tmp_path):
     """Start a scheduler and two workers on loopback; return its address and the workers."""
     file = tmp_path / "scheduler.json"
-    loopback = ("--host", "127.0.0.1", "--no-dashboard")
-    processes("scheduler", *loopback, "--port", "0", "--scheduler-file", str(file))
+    processes("scheduler", *LOOPBACK, "--port", "0", "--scheduler-file", str(file))
     wait_for(lambda: file.is_file() and file.stat().st_size > 0)
     address = json.loads(file.read_text(encoding="utf-8"))["address"]
-    one_thread = ("--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path))
-    workers = [processes("worker", address, *loopback, *one_thread) for _ in range(2)]
+    workers = [processes("worker", address, *LOOPBACK, *one_thread(tmp_path)) for _ in range(2)]
     return address, workers
+
+
+def one_thread(folder):
+    """Name the options of a worker with one thread that keeps its files in a folder."""
+    return ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
 
 
 def wait_for(happened):
@@ -98,6 +107,62 @@ def test_no_run_is_lost_or_doubled_when_a_worker_dies(cluster, tmp_path):
     assert frame[KEY].is_unique
     assert there.read_bytes() == here.read_bytes()
     assert parts_folder(there).is_dir()
+
+
+def test_when_all_workers_vanish_a_sweep_says_so_waits_and_goes_on(cluster, processes, tmp_path):
+    """Nobody is left for a while: the wait is told in seconds, and a new worker ends it."""
+    address, workers = cluster
+    cohort = patients_of(load_study("sclc_second_line"))
+    grid = read_grid(cohort.study, ["order=random", "outcome=pfs"], seeds=100)
+    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
+    sweep(cohort, grid, here)
+    told, came = [], []
+    wait_for(lambda: workers_at(address) == 2)
+
+    def waiting(seconds):
+        told.append(seconds)
+        if seconds and not came:
+            came.append(processes("worker", address, *LOOPBACK, *one_thread(tmp_path)))
+
+    with scheduler_at(address) as client:
+
+        def engine(do, shared, batches):
+            return each_on(client, do, shared, batches, patience=PATIENCE, waiting=waiting)
+
+        sweep(cohort, grid, there, engine=engine, batch=5, progress=killer(workers))
+    assert told[-1] == 0
+    assert max(told) > 0.5
+    assert there.read_bytes() == here.read_bytes()
+
+
+def test_a_sweep_without_workers_ends_when_its_patience_does(cluster, tmp_path):
+    """Its own error says what to do; what was finished is kept and not made again."""
+    address, workers = cluster
+    cohort = patients_of(load_study("sclc_second_line"))
+    grid = read_grid(cohort.study, ["order=random", "outcome=pfs"], seeds=100)
+    out, told = tmp_path / "a.parquet", []
+    wait_for(lambda: workers_at(address) == 2)
+    with scheduler_at(address) as client:
+
+        def engine(do, shared, batches):
+            return each_on(client, do, shared, batches, patience=2, waiting=told.append)
+
+        with pytest.raises(NoWorkersError, match=r"none for 2 seconds.*kept.*`dask worker`"):
+            sweep(cohort, grid, out, engine=engine, batch=5, progress=killer(workers))
+    assert 1 < max(told) <= 2
+    assert not out.exists()
+    assert 0 < sweep(cohort, grid, out).made < 100
+
+
+def killer(workers):
+    """Kill all workers once some runs are done."""
+
+    def progress(done, _total):
+        if done >= 10:
+            for worker in workers:
+                worker.kill()
+
+    return progress
 
 
 def workers_at(address):

@@ -18,7 +18,7 @@ from replica.paths import build_path, published_path
 from replica.protocol import Study
 from replica.published import load_published
 from replica.studies import load_study
-from replica.sweep.cluster import each_on, local_cluster, scheduler_at
+from replica.sweep.cluster import PATIENCE, each_on, local_cluster, scheduler_at
 from replica.sweep.declared import specification_axes
 from replica.sweep.figure_curve import specification_curve
 from replica.sweep.grid import Grid, make_grid, read_grid
@@ -55,6 +55,15 @@ def run_sweep(
     data: Annotated[
         Path | None, typer.Option(exists=True, help="Your own patients instead of synthetic.")
     ] = None,
+    data_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            exists=True,
+            dir_okay=False,
+            help="Mapping file for other names and codes in your file (see `replica data check`).",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="Parquet file to write [build/sweeps/STUDY.parquet]."),
@@ -66,6 +75,10 @@ def run_sweep(
         str | None,
         typer.Option(metavar="ADDRESS", help="A Dask scheduler that runs, as tcp://HOST:PORT."),
     ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(min=1, help="Seconds to wait for a worker when the scheduler has lost all."),
+    ] = PATIENCE,
     notebooks: Annotated[
         bool, typer.Option("--notebooks", help="Execute the whole notebook for each (slow).")
     ] = False,
@@ -86,11 +99,13 @@ def run_sweep(
     wanted = _grid(described, grid or [], seeds)
     if workers is not None and scheduler is not None:
         raise ParameterError("workers: a scheduler has its own workers; give one of the options.")
+    if data_map is not None and data is None:
+        raise ParameterError("map: a mapping file belongs to your own patients; give --data, too.")
     if notebooks:
         if min_cell:
             raise ParameterError("min-cell: notebooks mask by themselves; leave it out.")
         check_grid(wanted)
-    cohort = patients_of(described, data, min_cell=min_cell)
+    cohort = patients_of(described, data, data_map=data_map, min_cell=min_cell)
     path = (out or build_path() / "sweeps" / f"{study}.parquet").resolve()
     say = plain().print
     names = ", ".join(wanted.varied) or "nothing"
@@ -104,10 +119,20 @@ def run_sweep(
     try:
         with Progress(*columns, TextColumn("runs"), TimeElapsedColumn()) as bar, where as client:
             task = bar.add_task("sweeping", total=len(wanted))
-            engine = partial(each_on, client)
             update = lambda done, total: bar.update(task, completed=done, total=total)  # noqa: E731 - as short as it gets
+
+            def waiting(seconds: float) -> None:
+                told = f"no worker for {seconds:.0f} of {patience:.0f} s" if seconds else "sweeping"
+                bar.update(task, description=told)
+
+            engine = partial(each_on, client, patience=patience, waiting=waiting)
             made = (
-                sweep_notebooks(cohort, data, wanted, path, engine=engine, progress=update)
+                sweep_notebooks(
+                    *(cohort, data, wanted, path),
+                    engine=engine,
+                    data_map=data_map,
+                    progress=update,
+                )
                 if notebooks
                 else sweep(cohort, wanted, path, engine=engine, progress=update)
             )

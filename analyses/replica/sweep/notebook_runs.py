@@ -43,6 +43,7 @@ class NotebookTask:
     study: Study
     data: Path | None
     folder: Path
+    data_map: Path | None = None
 
 
 def check_grid(grid: Grid) -> None:
@@ -85,6 +86,7 @@ def sweep_notebooks(
     out: Path,
     *,
     engine: Engine,
+    data_map: Path | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Execute the study's notebook for each combination; see `replica.sweep.sweep`.
@@ -93,7 +95,8 @@ def sweep_notebooks(
     """
     check_grid(grid)
     folder = parts_folder(out).resolve() / "notebooks"
-    task = NotebookTask(grid.study, None if data is None else data.resolve(), folder)
+    files = [None if path is None else path.resolve() for path in (data, data_map)]
+    task = NotebookTask(grid.study, files[0], folder, files[1])
     runs = Runs(
         sweep_identity(cohort, "notebook"), partial(_do, cohort.source), partial(_give, task)
     )
@@ -125,6 +128,8 @@ def run_notebook(task: NotebookTask, values: Values) -> Record:
     }
     if task.data is not None:
         given |= {"source": "supplied", "data_path": str(task.data)}
+    if task.data_map is not None:
+        given["data_map"] = str(task.data_map)
     name = sha256(repr(sorted(given.items())).encode()).hexdigest()[:16]
     folder = task.folder / name
     if not (folder / EFFECTS).is_file():
