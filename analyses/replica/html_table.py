@@ -77,7 +77,9 @@ def _body_row(cells: Sequence[str]) -> str:
 
 def too_few(min_cell: int) -> HTML:
     """Say that a figure is not shown because it would be of few patients."""
-    return note("Masked", f"Not shown: a group has fewer than {min_cell} patients.")
+    return note(
+        "Masked", f"Not shown: a group, or all its events, are fewer than {min_cell} patients."
+    )
 
 
 def note(title: str, text: str) -> HTML:

@@ -15,7 +15,7 @@ from replica.cohort import AttritionStep, Cohort
 from replica.convention import convention
 from replica.cox import cox
 from replica.disclosure.cells import Disclosure
-from replica.disclosure.curves import coarse, starts_with_few
+from replica.disclosure.curves import coarse, tell_of_few
 from replica.disclosure.frames import masked_balance, masked_counts, masked_parts, masked_steps
 from replica.errors import ParameterError
 from replica.estimate import MASKED
@@ -172,7 +172,7 @@ def curve(matched: Matched, exhibit: str, choices: Choices, folder: Path) -> Pic
     outcome = study.outcome(plan.outcome)
     interval = choices.convention.survival_interval
     curves = kaplan_meier(shown, outcome.key, by=plan.by, interval=interval)
-    if starts_with_few(curves, cohort.min_cell):
+    if tell_of_few(curves, cohort.min_cell):
         return too_few(cohort.min_cell)
     medians = {
         str(group): median_survival(rows, interval=choices.convention.median_interval)

@@ -10,7 +10,7 @@ from IPython.display import HTML
 from replica.analysis import Choices
 from replica.case_control import CaseControl
 from replica.cohort import AttritionStep
-from replica.disclosure.curves import coarse, starts_with_few
+from replica.disclosure.curves import coarse, tell_of_few
 from replica.disclosure.frames import masked_comparisons, masked_parts
 from replica.errors import ParameterError, one_of
 from replica.estimate import MASKED
@@ -169,7 +169,7 @@ def group_curve(
     shown = kaplan_meier(
         cohort, outcome.key, by="arm", interval=choices.convention.survival_interval
     )
-    if starts_with_few(shown, cohort.min_cell):
+    if tell_of_few(shown, cohort.min_cell):
         return too_few(cohort.min_cell)
     medians = {
         str(group): median_survival(rows, interval=choices.convention.median_interval)

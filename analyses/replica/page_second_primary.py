@@ -18,7 +18,7 @@ from replica.comparison import Cell, Kind, Line
 from replica.competing import cumulative_incidence, gray_test
 from replica.cox import cox
 from replica.disclosure.cells import Disclosure
-from replica.disclosure.curves import coarse, starts_with_few
+from replica.disclosure.curves import coarse, tell_of_few
 from replica.disclosure.frames import masked_counts, masked_steps
 from replica.estimate import Quantity
 from replica.event_summaries import CAUSE, METHODS, count_tests, first_events, incidences
@@ -173,7 +173,7 @@ def tests_table(
                 "returned by": ", ".join(fitting) or "none",
             }
         )
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=["Row", "printed", *names.values(), "returned by"])
     keep_csv(frame, folder, f"tests_{stage}")
     return html_table(frame, f"Which test returns the printed p values, {stage} matching")
 
@@ -225,7 +225,7 @@ def _curves(
 ) -> Picture | HTML:
     described = cohort.study.outcome(outcome)
     curves = kaplan_meier(cohort, outcome, interval=choices.convention.survival_interval)
-    if starts_with_few(curves, cohort.min_cell):
+    if tell_of_few(curves, cohort.min_cell):
         return too_few(cohort.min_cell)
     row = cox(cohort, outcome, ["arm"], ties=choices.ties).summary().iloc[0]
     p = log_rank_test(cohort, outcome).p

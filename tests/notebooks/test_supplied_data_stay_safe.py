@@ -13,25 +13,24 @@ import pytest
 
 from replica.paths import synthetic_path
 from replica.runs.perform import perform, plan_run
-from replica.studies import load_study
+from replica.studies import load_study, study_keys
 
 STUDY = "sclc_second_line"
 MARK = "qzxmark"
 
 
-def patients():
+def patients(study=STUDY):
     """Synthetic patients with marked ids, names and dates of birth, in the dictionary's columns."""
-    table = pd.read_csv(synthetic_path(STUDY), dtype=str, keep_default_na=False)
+    table = pd.read_csv(synthetic_path(study), dtype=str, keep_default_na=False)
     table["patient_id"] = [f"{MARK}-id-{i:04d}" for i in range(len(table))]
     table["surname"] = [f"{MARK.title()}name{i:04d}" for i in range(len(table))]
     table["date_of_birth"] = [f"19{20 + i % 60}-02-{1 + i % 28:02d}" for i in range(len(table))]
     return table
 
 
-def secrets(table):
+def secrets(table, study=STUDY):
     """Everything that must not be found: ids, names, all dates in several spellings, the mark."""
-    study = load_study(STUDY)
-    calendar = study.calendar
+    calendar = load_study(study).calendar
     printed = {calendar.enrolment_start, calendar.enrolment_end, calendar.data_cutoff}
     texts = {MARK, *table["patient_id"].str.lower(), *table["surname"].str.lower()}
     for day in {*table[calendar.start_column], *table["date_of_birth"]}:
@@ -78,17 +77,18 @@ def found(folder, texts):
     return sorted(listed)
 
 
-@pytest.fixture(scope="module")
-def supplied(tmp_path_factory):
-    """Run the study's notebook on the marked patients, small counts masked."""
+@pytest.fixture(scope="module", params=study_keys())
+def supplied(request, tmp_path_factory):
+    """Run each study's notebook once on its marked patients, small counts masked."""
+    study = request.param
     folder = tmp_path_factory.mktemp("supplied")
-    table = patients()
+    table = patients(study)
     file = folder / "mine" / "patients.csv"
     file.parent.mkdir()
     table.to_csv(file, index=False)
     before = file.read_bytes()
-    done = perform(plan_run(STUDY, [("min_cell", "5")], file, folder / "out"))
-    return table, file, before, done
+    done = perform(plan_run(study, [("min_cell", "5")], file, folder / "out"))
+    return study, table, file, before, done
 
 
 def test_the_run_succeeds_and_writes_every_kind_of_file(supplied):
@@ -101,8 +101,8 @@ def test_the_run_succeeds_and_writes_every_kind_of_file(supplied):
 
 def test_no_output_byte_is_a_patients(supplied):
     """No id, name or date in a notebook, page, table, record or picture, metadata included."""
-    table, *_, done = supplied
-    assert found(done.folder, secrets(table)) == []
+    study, table, *_, done = supplied
+    assert found(done.folder, secrets(table, study)) == []
 
 
 def test_the_search_finds_what_is_planted(tmp_path):
@@ -122,7 +122,7 @@ def test_the_search_finds_what_is_planted(tmp_path):
 
 def test_the_supplied_file_is_read_and_nothing_else(supplied):
     """Not a byte of it changes, and nothing is written beside it."""
-    _, file, before, _ = supplied
+    *_, file, before, _ = supplied
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
 
@@ -141,8 +141,8 @@ def test_no_small_count_is_in_any_table(supplied):
                 if count:
                     seen += 1
                     assert not 0 < int(count.group(1)) < 5, (path.name, row)
-    assert seen > 50
-    assert masked > 10
+    assert seen > 20
+    assert masked > 0
 
 
 def test_a_failed_run_tells_no_patient_either(tmp_path):

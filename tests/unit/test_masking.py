@@ -16,7 +16,7 @@ from replica.analysis import reproduce
 from replica.balance import balance
 from replica.cohort import AttritionStep
 from replica.disclosure.cells import Cell, Disclosure
-from replica.disclosure.curves import at_risk_texts, coarse, shown_bins
+from replica.disclosure.curves import at_risk_texts, coarse, shown_bins, tell_of_few
 from replica.disclosure.estimates import masked
 from replica.disclosure.frames import masked_balance, masked_counts, masked_parts, masked_steps
 from replica.errors import DataError, ParameterError
@@ -324,3 +324,13 @@ def test_no_file_of_a_masked_run_has_a_small_count(matched, shown, tmp_path):
                     assert not 0 < int(number.group(1)) < MIN_CELL, (path.name, row)
     assert read > 20
     assert not (tmp_path / "figure1_curves.csv").exists()
+
+
+def test_curves_without_a_step_for_enough_events_are_not_drawn():
+    """Large groups with few events have nothing to show, whatever their sizes; one step will do."""
+    rows = [("a", 0.0, 40, 0), ("a", 3.0, 40, 2), ("b", 0.0, 30, 0), ("b", 5.0, 30, 1)]
+    curves = pd.DataFrame(rows, columns=["group", "time", "at_risk", "events"]).assign(censored=0)
+    assert tell_of_few(curves, 5)
+    assert not tell_of_few(curves, 0)
+    assert not tell_of_few(curves.assign(events=[0, 6, 0, 1]), 5)
+    assert tell_of_few(curves.assign(events=[0, 6, 0, 1], at_risk=[40, 40, 3, 3]), 5)

@@ -47,10 +47,12 @@ def coarse(curves: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def starts_with_few(curves: pd.DataFrame, min_cell: int) -> bool:
-    """Whether a group of these curves is itself of few patients."""
+def tell_of_few(curves: pd.DataFrame, min_cell: int) -> bool:
+    """Whether curves cannot be drawn: a group is itself of few, or no step stands for enough."""
     starts = curves[curves["time"] == 0].groupby("group")["at_risk"].max()
-    return any(small(int(n), min_cell) for n in starts)
+    if any(small(int(n), min_cell) for n in starts):
+        return True
+    return min_cell > 1 and not (coarse(curves, min_cell)["time"] > 0).any()
 
 
 def at_risk_texts(counts: Iterable[int], min_cell: int) -> list[str]:
