@@ -69,6 +69,7 @@ def print_book(html: Path, report: Callable[[str], None] = print) -> Path:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=[*_ARGUMENTS])
         page = browser.new_context(offline=True, color_scheme="light").new_page()
+        page.set_default_timeout(_PATIENCE)
         page.emulate_media(media="print")
         chapters = _chapters(page, home)
         printed = []
@@ -83,6 +84,8 @@ def print_book(html: Path, report: Callable[[str], None] = print) -> Path:
     link_from(home)
     return target
 
+
+_PATIENCE = 300_000.0  # milliseconds for a page: a busy machine is slow, not broken
 
 Line = tuple[str, str, str]
 """A line of the contents: part, title, address; a part alone has no address."""
