@@ -7,7 +7,6 @@ does not print is assumed and listed in the report.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,29 +19,13 @@ from replica.protocol import Study
 from replica.published import PublishedValue
 from replica.supplied import template
 from replica.synthesis.case_control_sets import ORDERS, PrintedCounts, matched_sets
-from replica.synthesis.snapshots import Keep, Snapshot, state_of
-from replica.synthesis.subgroup_times import (
-    Phase,
-    SubgroupProblem,
-    SubgroupStanding,
-    SubgroupState,
-    first_standing,
-    misses,
-    search,
-    standing_of,
-)
+from replica.synthesis.subgroup_times import SubgroupProblem, SubgroupState
 
 Integers = NDArray[np.int64]
-
-Progress = Callable[[str, int, int, str], None]
-"""Told the stage, changes done, changes planned and how far the search has come."""
 
 DAYS_PER_MONTH = 30.4375
 FIRST_FOLLOW_UP = 30
 YEARS = (2016, 2022)
-# Everything pulls on everything else at first; then what is met counts.
-PHASES = (Phase(0.65, 4.0, 0.1, counted=False), Phase(0.35, 0.3, 0.01, counted=True))
-STAGES = ("together", "one by one")
 ANNEALED = ("gender", "age_years", "iss_stage", "beta2_mg")
 # Months between the two cancers, assumed but for the counts on either side of the cut and for the
 # printed medians, which stand in the middle.
@@ -85,67 +68,8 @@ def begin(study: Study, published: tuple[PublishedValue, ...], seed: int) -> Cas
     return CaseControlSearch(sets, problem, SubgroupState(columns, time, died, np.inf))
 
 
-def anneal(
-    begun: CaseControlSearch,
-    study: Study,
-    *,
-    steps: int,
-    seed: int,
-    progress: Progress,
-    keep: Keep | None = None,
-    resume: Snapshot | None = None,
-) -> CaseControlSearch:
-    """Anneal covariates and times, first over everything, then near the best found.
-
-    Parameters
-    ----------
-    begun
-        What `begin` returned for the same seed.
-    study
-        Its study.
-    steps
-        Changes to try in all.
-    seed
-        Of every random choice.
-    progress
-        Told the stage, changes done, changes planned and how far the search has come.
-    keep
-        Called with a snapshot after every chunk of the search.
-    resume
-        A snapshot to go on from, to the same result.
-    """
-    rng = np.random.default_rng([seed, 2])
-    standing = first_standing(begun.state)
-    if resume is not None:
-        standing = standing_of(resume.numbers, resume.arrays)
-        resume.restore(rng)
-    done = sum(round(phase.share * steps) for phase in PHASES[: standing.phase])
-    for standing in search(begun.problem, standing, PHASES, rng, steps=steps):
-        done = sum(round(phase.share * steps) for phase in PHASES[: standing.phase])
-        said = _said(study, begun.problem, standing)
-        progress(STAGES[standing.phase], done + standing.done, steps, said)
-        if keep is not None:
-            snapshot = Snapshot("subgroups", standing.numbers(), standing.arrays(), state_of(rng))
-            keep(snapshot)
-    return CaseControlSearch(begun.sets, begun.problem, standing.best)
-
-
-def _said(study: Study, problem: SubgroupProblem, standing: SubgroupStanding) -> str:
-    """How many printed ratios and ends of intervals are met, and which are furthest off."""
-    off = misses(problem, standing.best)
-    places = problem.weight[:, None] * np.ones(3)
-    keys = _annealed_keys(study)
-    worst = []
-    for s in np.argsort(-off.max(axis=1), kind="stable")[:2]:
-        if off[s].max() > 0:
-            column, code = problem.subgroups[s]
-            level = categorical(study, keys[column]).level_keys[code]
-            worst.append(f"{keys[column]}={level} {off[s].max():.1%}")
-    met = f"{int(places[off == 0].sum())} of {int(places.sum())} rows met"
-    return f"{met}; worst: {', '.join(worst)}" if worst else met
-
-
-def _annealed_keys(study: Study) -> tuple[str, ...]:
+def annealed_keys(study: Study) -> tuple[str, ...]:
+    """Name the columns of covariates in the order of the search."""
     treatments = tuple(key for key, _ in design_of(study).subgroups if key not in ANNEALED)
     return (*ANNEALED, *treatments)
 
@@ -183,7 +107,7 @@ def _columns(
     rng: np.random.Generator,
 ) -> Integers:
     codes = []
-    for key in _annealed_keys(study):
+    for key in annealed_keys(study):
         keys = categorical(study, key).level_keys
         if key in ("gender", "age_years"):
             of = sets["gender"] if key == "gender" else sets["band"]
@@ -221,7 +145,7 @@ def _problem(
     end: Integers,
 ) -> SubgroupProblem:
     design = design_of(study)
-    keys = _annealed_keys(study)
+    keys = annealed_keys(study)
     subgroups, ratios, weight = [], [], []
     for key, levels in design.subgroups:
         for level in levels:
@@ -278,7 +202,7 @@ def matched_patients(
     printed = PrintedCounts.of(published)
     sets, state, group = found.sets, found.state, found.problem.group
     table = pd.DataFrame({"arm": np.where(group > 0, "treated", "control")})
-    for code, key in zip(state.columns.T, _annealed_keys(study), strict=True):
+    for code, key in zip(state.columns.T, annealed_keys(study), strict=True):
         if key != "age_years":
             table[key] = np.array(categorical(study, key).level_keys)[code]
     for key in ("isotype", "ldh"):

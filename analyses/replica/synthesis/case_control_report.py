@@ -18,11 +18,10 @@ from replica.supplied import parse_cohort
 from replica.synthesis.case_control_patients import (
     MONTHS_AFTER,
     MONTHS_BEFORE,
-    Progress,
-    anneal,
     begin,
     whole_table,
 )
+from replica.synthesis.case_control_search import Progress, anneal
 from replica.synthesis.snapshots import Keep, Snapshot
 
 

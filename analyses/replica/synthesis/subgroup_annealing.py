@@ -1,4 +1,4 @@
-"""One stretch of a search over few patients: times, deaths and covariates change a little at a time.
+"""One stretch of a search over few patients, which changes times, deaths and covariates a little.
 
 A death moves, becomes a survival or the other way round, two patients exchange how they were
 followed, or two of one group swap a covariate, which leaves every count as it is.
@@ -68,13 +68,13 @@ def _part(
     bounds: Floats,
     weight: Floats,
     z: Floats,
-    counted: bool,
+    shape: int,
 ) -> float:
     """Cost of one subgroup or, beyond these, of one comparison described in words."""
     m = centre.shape[0]
     if s < m:
         b, se = around(order, label[s], died, centre[s])
-        return float(weight[s] * miss(b, se, bounds[s], counted))
+        return float(weight[s] * miss(b, se, bounds[s], shape))
     found = log_rank_z(order, label[s], died)
     return float(_WORD * (max(0.0, z[s - m, 0] - found) + max(0.0, found - z[s - m, 1])))
 
@@ -107,12 +107,13 @@ def stretch(  # noqa: C901, PLR0912, PLR0915 - one loop, positional for Numba
     steps: int,
     hot: float,
     cold: float,
-    counted: bool,
+    shape: int,
     rng: np.random.Generator,
 ) -> float:
     """Try changes `first` to `last` of `steps`, in place; the cost of the best state is returned.
 
-    Costs are computed anew from the state, so where a search is cut into stretches does not matter.
+    Costs are computed anew from the state at the start, so a search can be taken up again between
+    two stretches.
     """
     n, c = columns.shape
     m = subgroups.shape[0]
@@ -121,7 +122,7 @@ def stretch(  # noqa: C901, PLR0912, PLR0915 - one loop, positional for Numba
     size = label.shape[0]
     parts = np.empty(size)
     for s in range(size):
-        parts[s] = _part(s, order, label, died, centre, bounds, weight, z, counted)
+        parts[s] = _part(s, order, label, died, centre, bounds, weight, z, shape)
     totals = np.zeros(1 << logistic.shape[0])
     cases = np.zeros(1 << logistic.shape[0])
     for i in range(n):
@@ -130,7 +131,7 @@ def stretch(  # noqa: C901, PLR0912, PLR0915 - one loop, positional for Numba
         cases[cell] += 1.0 if group[i] > 0 else 0.0
     start = np.zeros(logistic.shape[0] + 1)
     b, se = grouped_odds(cases, totals, start)
-    joint = _ODDS * miss(b[-1], se, odds, counted)
+    joint = _ODDS * miss(b[-1], se, odds, shape)
     losses = lost * np.sum((time < end) & ~died)
     new_parts = parts.copy()
     energy = joint + losses + parts.sum()
@@ -158,11 +159,11 @@ def stretch(  # noqa: C901, PLR0912, PLR0915 - one loop, positional for Numba
                     totals[cell] += sign
                     cases[cell] += sign * one
                 b, se = grouped_odds(cases, totals, start)
-                new_joint = _ODDS * miss(b[-1], se, odds, counted)
+                new_joint = _ODDS * miss(b[-1], se, odds, shape)
             for s in range(m):
                 if subgroups[s, 0] == column and label[s, i] != label[s, j]:
                     label[s, i], label[s, j] = label[s, j], label[s, i]
-                    new_parts[s] = _part(s, order, label, died, centre, bounds, weight, z, counted)
+                    new_parts[s] = _part(s, order, label, died, centre, bounds, weight, z, shape)
             found = new_joint + losses + new_parts.sum()
             if found <= energy or rng.random() < np.exp((energy - found) / heat):
                 energy, joint = found, new_joint
@@ -217,7 +218,7 @@ def stretch(  # noqa: C901, PLR0912, PLR0915 - one loop, positional for Numba
                 reorder(order, time, i)
             for s in range(size):
                 if label[s, i] >= 0 or (two and label[s, j] >= 0):
-                    new_parts[s] = _part(s, order, label, died, centre, bounds, weight, z, counted)
+                    new_parts[s] = _part(s, order, label, died, centre, bounds, weight, z, shape)
             found = joint + new_losses + new_parts.sum()
             if found <= energy or rng.random() < np.exp((energy - found) / heat):
                 energy, losses = found, new_losses

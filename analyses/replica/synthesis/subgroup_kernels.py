@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+SQUARED, SHARED, COUNTED = 0, 1, 2
+"""How the cost of a number grows with its distance from the printed one."""
+
 REACH = 1.959963984540054
 _NOWHERE = 1e-3
 _NEAR = 0.4
@@ -53,9 +56,7 @@ def derivatives(
 
 
 @njit(cache=True)
-def around(
-    order: Integers, label: Integers, died: Bools, log_ratio: float
-) -> tuple[float, float]:
+def around(order: Integers, label: Integers, died: Bools, log_ratio: float) -> tuple[float, float]:
     """Log hazard ratio of label 1 against 0 and its standard error, seen from a value near it.
 
     Of third order in the distance: 1e-4 wrong at 0.1 with a dozen events. Further off than 0.4
@@ -114,19 +115,25 @@ def grouped_odds(cases: Floats, totals: Floats, begin: Floats) -> tuple[Floats, 
 
 
 @njit(cache=True)
-def miss(log_ratio: float, se: float, bounds: Floats, counted: bool) -> float:
+def miss(log_ratio: float, se: float, bounds: Floats, shape: int) -> float:
     """How far a ratio and its interval are from being printed so.
 
     `bounds`, shape (3, 2), are the logarithms between which ratio and ends are printed so. Each
-    costs its distance in twentieths, or, `counted`, a step for being off at all and more the
-    further it is, up to a bound: rows that do not fit the others are then given up.
+    costs by its distance: `SQUARED`, so that the furthest off pull most; `SHARED`, in proportion;
+    `COUNTED`, a step for being off at all and little more the further it is, so that rows that do
+    not fit the others are given up.
     """
     total = 0.0
     for k in range(3):
         value = log_ratio + REACH * se * (0.0, -1.0, 1.0)[k]
         off = max(bounds[k, 0] - value, value - bounds[k, 1])
         if off > 0.0:
-            total += 1.25 - np.exp(-off / 0.04) + off if counted else off / 0.05
+            if shape == SQUARED:
+                total += (off / 0.1) ** 2
+            elif shape == SHARED:
+                total += off / 0.05
+            else:
+                total += 1.25 - np.exp(-off / 0.04) + off
     return total
 
 

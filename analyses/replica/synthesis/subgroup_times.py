@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+CHUNK = 100_000
+"""Changes between two reports."""
+
 WITHIN = 0.97
 """A number counts as met this far into the range that rounds to the printed one."""
 
@@ -95,7 +98,7 @@ class Phase:
     share: float
     hot: float
     cold: float
-    counted: bool
+    shape: int
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,9 @@ def standing_of(
         columns, time, died = (arrays[f"{name}_{key}"] for key in ("columns", "time", "died"))
         return SubgroupState(columns, time, died, float(numbers["energy"])).copy()
 
-    return SubgroupStanding(int(numbers["phase"]), int(numbers["done"]), state("now"), state("best"))
+    return SubgroupStanding(
+        int(numbers["phase"]), int(numbers["done"]), state("now"), state("best")
+    )
 
 
 def first_standing(start: SubgroupState) -> SubgroupStanding:
@@ -145,7 +150,6 @@ def search(
     rng: np.random.Generator,
     *,
     steps: int,
-    chunk: int = 100_000,
 ) -> Iterator[SubgroupStanding]:
     """Anneal from where a search stands; each phase begins at the best state of the one before.
 
@@ -161,8 +165,6 @@ def search(
         All randomness; the same state gives the same answer.
     steps
         Changes to try in all phases together.
-    chunk
-        Changes between two yields; no result depends on it.
 
     Yields
     ------
@@ -193,18 +195,19 @@ def search(
         best = standing.best.copy()
         energy = best.energy if begun else np.inf
         while done < planned and energy > 0.0:
-            until = min(planned, done + chunk)
+            until = min(planned, done + CHUNK)
             energy = stretch(
                 *targets,
                 *(now.columns, now.time, now.died),
                 *(best.columns, best.time, best.died),
                 *(energy, done, until, planned),
-                *(phase.hot, phase.cold, phase.counted),
+                *(phase.hot, phase.cold, phase.shape),
                 rng,
             )
             done = until
             best = SubgroupState(best.columns, best.time, best.died, float(energy))
-            standing = SubgroupStanding(k, done, now, best)
+            # the search goes on in the same arrays
+            standing = SubgroupStanding(k, done, now.copy(), best.copy())
             yield standing
 
 
