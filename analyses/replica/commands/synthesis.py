@@ -62,9 +62,20 @@ def synthesize(
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[state]}")) as bar:
         task = bar.add_task("starting", state="")
+
+        def told(stage: str, done: int, total: int, state: str) -> None:
+            bar.update(task, description=stage, completed=done, total=total, state=state)
+
+        keep = every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan))
         if chosen.groups is not None:
             patients, given = synthesize_case_control(
-                chosen, published, seed=seed, steps=evaluations
+                chosen,
+                published,
+                seed=seed,
+                steps=evaluations,
+                progress=told,
+                keep=keep,
+                resume=resume,
             )
             made = Synthesis(patients, given)
         else:
@@ -74,10 +85,8 @@ def synthesize(
                 np.random.default_rng(seed),
                 evaluations=evaluations,
                 excluded=not_aimed_at(chosen, published),
-                progress=lambda stage, done, total, state: bar.update(
-                    task, description=stage, completed=done, total=total, state=state
-                ),
-                keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
+                progress=told,
+                keep=keep,
                 resume=resume,
             )
     report = about | made.report

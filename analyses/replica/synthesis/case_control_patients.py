@@ -19,15 +19,13 @@ from replica.protocol import Study
 from replica.published import PublishedValue
 from replica.supplied import template
 from replica.synthesis.case_control_sets import ORDERS, PrintedCounts, matched_sets
-from replica.synthesis.subgroup_times import SubgroupProblem, SubgroupState, search
+from replica.synthesis.subgroup_times import SubgroupProblem, SubgroupState
 
 Integers = NDArray[np.int64]
 
 DAYS_PER_MONTH = 30.4375
 FIRST_FOLLOW_UP = 30
 YEARS = (2016, 2022)
-# First and last temperature of each phase of the search.
-HEATS = ((3.0, 0.02), (0.3, 0.005))
 ANNEALED = ("gender", "age_years", "iss_stage", "beta2_mg")
 # Months between the two cancers, assumed but for the counts on either side of the cut and for the
 # printed medians, which stand in the middle.
@@ -38,7 +36,7 @@ MONTHS_BEFORE = (
 )
 OTHER_SITES = ("prostate", "gastric", "bladder")
 ONE_SEX = {"breast": "female", "prostate": "male"}
-# Wald z of the comparisons that the text describes in words: significant or not.
+# Log-rank z of the comparisons that the text describes in words: significant or not.
 WORDS = ((-1, 0, 2.05, 9.0), (2, 0, 2.05, 9.0), (1, 0, -1.85, 1.85), (2, 1, -1.8, 1.8))
 
 
@@ -70,19 +68,8 @@ def begin(study: Study, published: tuple[PublishedValue, ...], seed: int) -> Cas
     return CaseControlSearch(sets, problem, SubgroupState(columns, time, died, np.inf))
 
 
-def anneal(begun: CaseControlSearch, *, steps: int, seed: int) -> CaseControlSearch:
-    """Anneal covariates and times, first over everything, then near the best found.
-
-    Each phase tries `steps` changes with its own seed, and keeps the better of before and after.
-    """
-    state = begun.state
-    for k, heat in enumerate(HEATS):
-        tried = search(begun.problem, state, steps=steps, seed=seed + k, heat=heat)
-        state = tried if tried.energy <= state.energy else state
-    return CaseControlSearch(begun.sets, begun.problem, state)
-
-
-def _annealed_keys(study: Study) -> tuple[str, ...]:
+def annealed_keys(study: Study) -> tuple[str, ...]:
+    """Name the columns of covariates in the order of the search."""
     treatments = tuple(key for key, _ in design_of(study).subgroups if key not in ANNEALED)
     return (*ANNEALED, *treatments)
 
@@ -120,7 +107,7 @@ def _columns(
     rng: np.random.Generator,
 ) -> Integers:
     codes = []
-    for key in _annealed_keys(study):
+    for key in annealed_keys(study):
         keys = categorical(study, key).level_keys
         if key in ("gender", "age_years"):
             of = sets["gender"] if key == "gender" else sets["band"]
@@ -158,7 +145,7 @@ def _problem(
     end: Integers,
 ) -> SubgroupProblem:
     design = design_of(study)
-    keys = _annealed_keys(study)
+    keys = annealed_keys(study)
     subgroups, ratios, weight = [], [], []
     for key, levels in design.subgroups:
         for level in levels:
@@ -215,7 +202,7 @@ def matched_patients(
     printed = PrintedCounts.of(published)
     sets, state, group = found.sets, found.state, found.problem.group
     table = pd.DataFrame({"arm": np.where(group > 0, "treated", "control")})
-    for code, key in zip(state.columns.T, _annealed_keys(study), strict=True):
+    for code, key in zip(state.columns.T, annealed_keys(study), strict=True):
         if key != "age_years":
             table[key] = np.array(categorical(study, key).level_keys)[code]
     for key in ("isotype", "ldh"):

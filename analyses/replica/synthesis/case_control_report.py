@@ -18,10 +18,11 @@ from replica.supplied import parse_cohort
 from replica.synthesis.case_control_patients import (
     MONTHS_AFTER,
     MONTHS_BEFORE,
-    anneal,
     begin,
     whole_table,
 )
+from replica.synthesis.case_control_search import Progress, anneal
+from replica.synthesis.snapshots import Keep, Snapshot
 
 
 def report(
@@ -74,7 +75,14 @@ def _aimed_at(row: PublishedValue) -> bool:
 
 
 def synthesize_case_control(
-    study: Study, published: tuple[PublishedValue, ...], *, seed: int, steps: int
+    study: Study,
+    published: tuple[PublishedValue, ...],
+    *,
+    seed: int,
+    steps: int,
+    progress: Progress,
+    keep: Keep | None = None,
+    resume: Snapshot | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Make everybody enrolled, and say what the analysis of them gives back.
 
@@ -86,7 +94,12 @@ def synthesize_case_control(
         Of every random choice; the same seed and number of steps give the same patients.
     steps
         Changes that the search tries.
+    progress, keep, resume
+        As in `replica.synthesis.synthesize.synthesize`.
     """
-    found = anneal(begin(study, published, seed), steps=steps, seed=seed)
+    begun = begin(study, published, seed)
+    found = anneal(
+        begun, study, steps=steps, seed=seed, progress=progress, keep=keep, resume=resume
+    )
     patients = whole_table(study, published, found, seed)
     return patients, report(study, published, patients)

@@ -1,22 +1,30 @@
 """Times and covariates of a few patients whose Cox models in subgroups return printed ratios.
 
-Patients are annealed one small change at a time: a death moves, becomes a survival or the other
-way round, or two patients of one group swap a covariate, which leaves every count as it is. Each
-change is judged by the Cox models themselves (one binary exposure, no tied times).
+Patients are annealed one small change at a time, in phases: the first lets every number pull in
+proportion to its distance, so that none is given up early; the last counts what is met.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from replica.synthesis.subgroup_kernels import last_odds, miss, part_cost, reorder, taken
+from replica.synthesis.subgroup_annealing import stretch
+from replica.synthesis.subgroup_kernels import REACH, around
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+CHUNK = 100_000
+"""Changes between two reports."""
+
+WITHIN = 0.97
+"""A number counts as met this far into the range that rounds to the printed one."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class SubgroupProblem:
     lost
         What a patient lost to follow-up before the end costs.
     wald
-        Shape (k, 4): first group, second group (-1: all exposed), least and greatest z statistic.
+        Shape (k, 4): first group, second group (-1: all exposed), least and greatest z statistic
+        of the log-rank test.
     logistic
         Columns of the joint logistic model of exposure; the last one's odds ratio is printed.
     above
@@ -72,172 +81,157 @@ class SubgroupState:
 
     columns: Integers
     time: Integers
-    died: NDArray[np.bool_]
+    died: Bools
     energy: float
 
+    def copy(self) -> SubgroupState:
+        """A state that can be changed without changing this one."""
+        return SubgroupState(
+            self.columns.copy(), self.time.copy(), self.died.copy(), float(self.energy)
+        )
 
-@njit(cache=True)
-def _anneal(  # noqa: C901, PLR0912, PLR0915 - one loop, positional for Numba
-    group: Integers,
-    columns: Integers,
-    fixed: int,
-    subgroups: Integers,
-    ratios: Floats,
-    weight: Floats,
-    unit: float,
-    earliest: Integers,
-    end: Integers,
-    lost: float,
-    wald: Floats,
-    logistic: Integers,
-    above: Integers,
-    odds: Floats,
-    time: Integers,
-    died: NDArray[np.bool_],
-    steps: int,
-    hot: float,
-    cold: float,
-    rng: np.random.Generator,
-) -> tuple[Integers, Integers, NDArray[np.bool_], float]:
-    n, c = columns.shape
-    order = np.argsort(-time)
-    exposed = group > 0
-    X = np.ones((n, logistic.shape[0] + 1))
-    for k in range(logistic.shape[0]):
-        for i in range(n):
-            X[i, k + 1] = 1.0 if columns[i, logistic[k]] >= above[k] else 0.0
-    b, se = last_odds(X, exposed)
-    joint = 2.0 * miss(b, se, odds, unit)
-    losses = lost * np.sum((time < end) & ~died)
-    m = subgroups.shape[0]
-    parts = np.empty(m + wald.shape[0])
-    for s in range(parts.size):
-        parts[s] = part_cost(s, order, group, columns, died, subgroups, ratios, weight, unit, wald)
-    new_parts = parts.copy()
-    energy = joint + losses + parts.sum()
-    best = energy
-    best_columns, best_time, best_died = columns.copy(), time.copy(), died.copy()
-    for step in range(steps):
-        heat = hot * (cold / hot) ** (step / steps)
-        kind = rng.random()
-        if kind < 0.3:
-            column = fixed + int(rng.integers(0, c - fixed))
-            i, j = int(rng.integers(0, n)), int(rng.integers(0, n))
-            if group[i] != group[j] or columns[i, column] == columns[j, column]:
-                continue
-            columns[i, column], columns[j, column] = columns[j, column], columns[i, column]
-            new_joint = joint
-            touched = -1
-            for k in range(logistic.shape[0]):
-                if logistic[k] == column:
-                    touched = k
-            if touched >= 0:
-                X[i, touched + 1], X[j, touched + 1] = X[j, touched + 1], X[i, touched + 1]
-                b, se = last_odds(X, exposed)
-                new_joint = 2.0 * miss(b, se, odds, unit)
-            for s in range(m):
-                if subgroups[s, 0] == column:
-                    new_parts[s] = part_cost(
-                        s, order, group, columns, died, subgroups, ratios, weight, unit, wald
-                    )
-            found = new_joint + losses + new_parts.sum()
-            if found <= energy or rng.random() < np.exp((energy - found) / heat):
-                energy, joint = found, new_joint
-                parts[:] = new_parts
-            else:
-                new_parts[:] = parts
-                columns[i, column], columns[j, column] = columns[j, column], columns[i, column]
-                if touched >= 0:
-                    X[i, touched + 1], X[j, touched + 1] = X[j, touched + 1], X[i, touched + 1]
-        else:
-            i = int(rng.integers(0, n))
-            was, was_time = died[i], time[i]
-            low, high = earliest[i], end[i]
-            now, now_time = was, was_time
-            if kind < 0.37:
-                now = not was
-                if now_time == high:
-                    now_time = int(rng.integers(low, high))
-            elif kind < 0.42:
-                now, now_time = False, high
-            elif kind < 0.55:
-                now_time = int(rng.integers(low, high))
-            else:
-                now_time = was_time + int(np.round(rng.normal() * 60.0))
-            if now_time < low or now_time > high or (now and now_time == high):
-                continue
-            if (now == was and now_time == was_time) or taken(time, i, now_time):
-                continue
-            new_losses = losses
-            new_losses += lost * ((not now and now_time < high) - (not was and was_time < high))
-            time[i], died[i] = now_time, now
-            reorder(order, time, i)
-            for s in range(parts.size):
-                if s >= m or columns[i, subgroups[s, 0]] == subgroups[s, 1]:
-                    new_parts[s] = part_cost(
-                        s, order, group, columns, died, subgroups, ratios, weight, unit, wald
-                    )
-            found = joint + new_losses + new_parts.sum()
-            if found <= energy or rng.random() < np.exp((energy - found) / heat):
-                energy, losses = found, new_losses
-                parts[:] = new_parts
-            else:
-                new_parts[:] = parts
-                time[i], died[i] = was_time, was
-                reorder(order, time, i)
-        if energy < best:
-            best = energy
-            best_columns[:] = columns
-            best_time[:] = time
-            best_died[:] = died
-            if best == 0.0:
-                break
-    return best_columns, best_time, best_died, best
+
+@dataclass(frozen=True)
+class Phase:
+    """Part of a search: its share of all changes, temperatures, and how distances are counted."""
+
+    share: float
+    hot: float
+    cold: float
+    shape: int
+
+
+@dataclass(frozen=True)
+class SubgroupStanding:
+    """Where a search stands: changes tried in a phase, the state at hand and the best of it."""
+
+    phase: int
+    done: int
+    now: SubgroupState
+    best: SubgroupState
+
+    def numbers(self) -> Mapping[str, float]:
+        """The part of it that is single numbers."""
+        return {"phase": self.phase, "done": self.done, "energy": self.best.energy}
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """The part of it that is arrays."""
+        named = {"now": self.now, "best": self.best}
+        return {
+            f"{name}_{key}": getattr(state, key)
+            for name, state in named.items()
+            for key in ("columns", "time", "died")
+        }
+
+
+def standing_of(
+    numbers: Mapping[str, float], arrays: Mapping[str, NDArray[Any]]
+) -> SubgroupStanding:
+    """Put together again what `SubgroupStanding` took apart."""
+
+    def state(name: str) -> SubgroupState:
+        columns, time, died = (arrays[f"{name}_{key}"] for key in ("columns", "time", "died"))
+        return SubgroupState(columns, time, died, float(numbers["energy"])).copy()
+
+    return SubgroupStanding(
+        int(numbers["phase"]), int(numbers["done"]), state("now"), state("best")
+    )
+
+
+def first_standing(start: SubgroupState) -> SubgroupStanding:
+    """The beginning of a search from a state with no two patients at the same time."""
+    return SubgroupStanding(0, 0, start.copy(), start.copy())
 
 
 def search(
     problem: SubgroupProblem,
-    start: SubgroupState,
+    standing: SubgroupStanding,
+    phases: tuple[Phase, ...],
+    rng: np.random.Generator,
     *,
     steps: int,
-    seed: int,
-    heat: tuple[float, float] = (2.0, 0.02),
-) -> SubgroupState:
-    """Anneal from a state; the same seed gives the same answer.
+) -> Iterator[SubgroupStanding]:
+    """Anneal from where a search stands; each phase begins at the best state of the one before.
 
     Parameters
     ----------
     problem
         Targets and bounds.
-    start
-        Where to start; no two patients with the same time.
+    standing
+        Where to go on from.
+    phases
+        What to do one after the other.
+    rng
+        All randomness; the same state gives the same answer.
     steps
-        Moves tried.
-    seed
-        Of every random choice.
-    heat
-        First and last temperature.
+        Changes to try in all phases together.
+
+    Yields
+    ------
+    SubgroupStanding
+        Where the search stands; the last one holds the answer.
     """
-    found = _anneal(
+    targets = (
         problem.group,
-        start.columns.copy(),
         problem.fixed,
         problem.subgroups,
-        problem.ratios,
+        np.log(problem.ratios[:, 0]),
+        bounds_of(problem.ratios, problem.unit),
         problem.weight,
-        problem.unit,
         problem.earliest,
         problem.end,
         problem.lost,
-        problem.wald,
+        problem.wald[:, :2].astype(np.int64),
+        np.ascontiguousarray(problem.wald[:, 2:]),
         problem.logistic,
         problem.above,
-        problem.odds,
-        start.time.copy(),
-        start.died.copy(),
-        steps,
-        heat[0],
-        heat[1],
-        np.random.default_rng(seed),
+        bounds_of(problem.odds, problem.unit),
     )
-    return SubgroupState(*found)
+    for k in range(standing.phase, len(phases)):
+        phase = phases[k]
+        planned = max(1, round(phase.share * steps))
+        begun = k == standing.phase and standing.done > 0
+        now, done = (standing.now if begun else standing.best).copy(), standing.done * begun
+        best = standing.best.copy()
+        energy = best.energy if begun else np.inf
+        while done < planned and energy > 0.0:
+            until = min(planned, done + CHUNK)
+            energy = stretch(
+                *targets,
+                *(now.columns, now.time, now.died),
+                *(best.columns, best.time, best.died),
+                *(energy, done, until, planned),
+                *(phase.hot, phase.cold, phase.shape),
+                rng,
+            )
+            done = until
+            best = SubgroupState(best.columns, best.time, best.died, float(energy))
+            # the search goes on in the same arrays
+            standing = SubgroupStanding(k, done, now.copy(), best.copy())
+            yield standing
+
+
+def bounds_of(printed: Floats, unit: float) -> Floats:
+    """Logarithms between which numbers are printed so, with a little to spare."""
+    return np.log(np.stack([printed - WITHIN * unit, printed + WITHIN * unit], axis=-1))
+
+
+def misses(problem: SubgroupProblem, state: SubgroupState) -> Floats:
+    """How far hazard ratios and ends of intervals are off, as logarithms; 0 where they are met.
+
+    Returns
+    -------
+    array
+        Shape (m, 3), as `SubgroupProblem.ratios`.
+    """
+    order = np.argsort(-state.time)
+    bounds = bounds_of(problem.ratios, problem.unit)
+    found = np.empty(problem.ratios.shape)
+    for s, (column, code) in enumerate(problem.subgroups):
+        exposed = (problem.group > 0).astype(np.int64)
+        label = np.where(state.columns[:, column] == code, exposed, -1)
+        b, se = around(order, label, state.died, float(np.log(problem.ratios[s, 0])))
+        values = b + REACH * se * np.array([0.0, -1.0, 1.0])
+        low, high = bounds[s].T
+        found[s] = np.maximum(0.0, np.maximum(low - values, values - high))
+    return found
