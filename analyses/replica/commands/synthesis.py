@@ -13,11 +13,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from replica.audit import contradictions, read_claims
 from replica.commands.console import StudyKey, plain
 from replica.errors import SynthesisError
+from replica.events.build import events_path
 from replica.paths import build_path, claims_path, synthetic_path
 from replica.protocol import Study
 from replica.published import PublishedValue, load_published
+from replica.second_primary import is_second_primary
 from replica.studies import load_study
 from replica.synthesis.case_control_report import synthesize_case_control
+from replica.synthesis.second_primary_files import SyntheticEvents, synthesize_second_primary
 from replica.synthesis.snapshots import every_so_often, read_snapshot, write_snapshot
 from replica.synthesis.synthesize import DEFAULT_EVALUATIONS, DEFAULT_SEED, Synthesis, better
 from replica.synthesis.synthesize import synthesize as make_cohort
@@ -62,7 +65,15 @@ def synthesize(
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[state]}")) as bar:
         task = bar.add_task("starting", state="")
-        if chosen.groups is not None:
+
+        def progress(stage: str, done: int, total: int, state: str) -> None:
+            bar.update(task, description=stage, completed=done, total=total, state=state)
+
+        events: SyntheticEvents | None = None
+        if is_second_primary(chosen):
+            events = synthesize_second_primary(chosen, published, seed=seed, progress=progress)
+            made = Synthesis(events.cohort.patients, dict(events.report))
+        elif chosen.groups is not None:
             patients, given = synthesize_case_control(
                 chosen, published, seed=seed, steps=evaluations
             )
@@ -74,9 +85,7 @@ def synthesize(
                 np.random.default_rng(seed),
                 evaluations=evaluations,
                 excluded=not_aimed_at(chosen, published),
-                progress=lambda stage, done, total, state: bar.update(
-                    task, description=stage, completed=done, total=total, state=state
-                ),
+                progress=progress,
                 keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
                 resume=resume,
             )
@@ -87,6 +96,8 @@ def synthesize(
             "more --evaluations, try another --seed, or write elsewhere with --out."
         )
     written, _ = write_synthetic(folder, study, made.patients, report)
+    if events is not None:
+        events.write_events(events_path(chosen, folder))
     stood_at.unlink(missing_ok=True)
     number = report["targets"]
     plain().print(
