@@ -12,15 +12,19 @@ from replica.agreement import Verdict
 from replica.audit.paper import Paper
 from replica.audit.wording import row_words
 from replica.cohort import Cohort
+from replica.conflicts import Conflict
 from replica.html_table import html_table, keep_csv, note
-from replica.synthesis.second_primary_conflicts import CONFLICTS
 from replica.synthesis.second_primary_plausibility import plausibility
 
 _NOT_SYNTHETIC = "Shown for the synthetic patients only: these were not made to meet any number."
 
 
 def gives_way_table(
-    verdicts: Iterable[Verdict], paper: Paper, cohort: Cohort, folder: Path
+    verdicts: Iterable[Verdict],
+    paper: Paper,
+    conflicts: Iterable[Conflict],
+    cohort: Cohort,
+    folder: Path,
 ) -> HTML:
     """List the printed rows that give way to others, with what the patients have, and why.
 
@@ -30,6 +34,8 @@ def gives_way_table(
         On every printed number.
     paper
         What is printed, with the words that name it.
+    conflicts
+        The printed rows that cannot hold together, as the study lists them.
     cohort
         The patients; of supplied ones nothing is shown.
     """
@@ -37,8 +43,8 @@ def gives_way_table(
         return note("Not shown", _NOT_SYNTHETIC)
     found = {verdict.published.id: verdict for verdict in verdicts}
     rows = []
-    for conflict in CONFLICTS:
-        for place, name in enumerate(conflict.give_way):
+    for conflict in conflicts:
+        for place, name in enumerate(conflict.gives_way):
             row = found[name].published
             rows.append(
                 {

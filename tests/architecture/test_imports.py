@@ -73,7 +73,7 @@ LAYERS = (
     ("comparison",),
     (
         *("synthesis", "synthesis.*", "audit", "audit.*", "tables", "group_tables"),
-        *("html_table", "figures", "figure_*"),
+        *("html_table", "figures", "figure_*", "conflicts"),
     ),
     ("pages", "page_*", "book_pages", "book_pages.*", "review", "review.*"),
     # input and output

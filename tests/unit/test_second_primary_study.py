@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -15,7 +14,7 @@ from replica import cli
 from replica.agreement import counts
 from replica.audit import study_paper
 from replica.commands import synthesis
-from replica.contingency import fisher, pearson, yates
+from replica.conflicts import excluded, give_way, study_conflicts
 from replica.errors import SynthesisError
 from replica.events.build import events_path, load_patients
 from replica.events.tables import TABLES
@@ -27,7 +26,6 @@ from replica.second_primary import is_second_primary
 from replica.settings import settings
 from replica.studies import load_study
 from replica.supplied import load_cohort
-from replica.synthesis.second_primary_conflicts import CONFLICTS, given_up
 from replica.synthesis.second_primary_events import EXCLUDED
 from replica.synthesis.second_primary_files import (
     SyntheticEvents,
@@ -49,6 +47,8 @@ KEY = "mlc_second_primary"
 STUDY = load_study(KEY)
 PUBLISHED = load_published(KEY)
 PRINTED = {row.id: row for row in PUBLISHED}
+CONFLICTS = study_conflicts(KEY, PUBLISHED)
+GIVEN_UP = give_way(CONFLICTS)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def verdicts(cohort):
     """The verdicts on the committed cohort, with what gives way set apart."""
-    return verdicts_on(cohort, PUBLISHED)
+    return verdicts_on(cohort, PUBLISHED, excluded(study_paper(KEY), CONFLICTS))
 
 
 def test_the_events_give_back_the_table(cohort):
@@ -141,7 +141,7 @@ def test_every_printed_number_comes_back_but_those_that_give_way(verdicts):
         "rounding": 0,
         "different": 0,
     }
-    assert {row["id"] for row in reported["excluded"]} == set(given_up())
+    assert {row["id"] for row in reported["excluded"]} == set(GIVEN_UP)
 
 
 def test_nothing_gives_way_that_is_met(verdicts):
@@ -149,80 +149,14 @@ def test_nothing_gives_way_that_is_met(verdicts):
     met = {
         v.published.id
         for v in verdicts
-        if v.published.id in given_up() and v.published.value.text == v.reproduced
+        if v.published.id in GIVEN_UP and v.published.value.text == v.reproduced
     }
     assert not met
-    assert all(len(set(conflict.give_way)) == len(conflict.give_way) for conflict in CONFLICTS)
-    assert set(given_up()) <= set(PRINTED)
-
-
-def printed(name):
-    """Return the number printed in a row of Table 1."""
-    return PRINTED[f"table1.{name}"].value
-
-
-@pytest.mark.parametrize(
-    ("row", "patients"),
-    [
-        ("prior_radiotherapy.treated.before", 687),
-        ("prior_surgery.control.after", 685),
-    ],
-)
-def test_no_whole_number_of_patients_is_this_percentage(row, patients):
-    """33.7% of 687 and 5.6% of 685 do not exist."""
-    percent = printed(f"{row}.percent")
-    assert not any(percent.admits(Fraction(100 * n, patients)) for n in range(patients + 1))
 
 
 def printed_median(item):
     """Return the median printed of a time of the treated."""
     return PRINTED[f"results.{item}.treated.median"].printed
-
-
-SIZES = {"before": (687, 2157), "after": (685, 685)}
-COUNTED = [
-    ("female", "female", "before"),
-    ("female", "female", "after"),
-    ("autoimmune_disease", "autoimmune_disease", "after"),
-    ("organ_transplant", "organ_transplant", "after"),
-    ("cancer_type.lung", "cancer_type.lung", "before"),
-    ("cancer_type.melanoma", "cancer_type.melanoma", "before"),
-    ("cancer_type.kidney", "cancer_type.kidney", "before"),
-    ("cancer_type.kidney", "cancer_type.kidney", "after"),
-    ("prior_surgery", "prior_surgery", "before"),
-    ("prior_surgery", "prior_surgery", "after"),
-    ("prior_radiotherapy", "prior_radiotherapy", "after"),
-]
-
-
-@pytest.mark.parametrize(("row", "name", "stage"), COUNTED)
-def test_no_test_of_the_printed_counts_gives_these_p_values(row, name, stage):
-    """Neither Pearson's, nor Yates', nor Fisher's test returns what is printed."""
-    n = [int(printed(f"{row}.{arm}.{stage}.n").value) for arm in ("treated", "control")]
-    table = [[count, size - count] for count, size in zip(n, SIZES[stage], strict=True)]
-    p = printed(f"{name}.{stage}.p")
-    assert not any(p.admits(Fraction(test(table).p)) for test in (pearson, yates, fisher))
-
-
-def test_radiotherapy_after_matching_leaves_no_count_before_it_with_the_printed_p():
-    """207 after matching leave 207 to 209 before, and .13 follows from none of them."""
-    p, after = printed("prior_radiotherapy.before.p"), printed("prior_radiotherapy.treated.after.n")
-    controls = int(printed("prior_radiotherapy.control.before.n").value)
-    for extra, test in product(range(3), (pearson, yates, fisher)):
-        treated = int(after.value) + extra
-        table = [[treated, 687 - treated], [controls, 2157 - controls]]
-        assert not p.admits(Fraction(test(table).p))
-
-
-def test_a_lower_quartile_of_60_months_leaves_no_room_for_the_hazard_ratio():
-    """With 3 treated at risk for 4 controls at each of 39 events the ratio is below 0.485."""
-    treated, total, least = 10, 39, Fraction(3, 4)
-    highest = Fraction(treated, total - treated) / least
-    ratio = PRINTED["figure1.treatment.hr"].value
-    assert highest < Fraction(ratio.bounds()[0]).limit_denominator(1000)
-    # the score equation: the treated share of the risk, summed over the events, is their number
-    share = least * highest / (least * highest + 1)
-    assert share * total == treated
 
 
 def test_a_printed_number_is_read_and_a_missing_one_is_named():
@@ -232,11 +166,11 @@ def test_a_printed_number_is_read_and_a_missing_one_is_named():
         replace(row, printed="240") if row.id in {name, "results.female.control.after.n"} else row
         for row in PUBLISHED
     ]
-    assert read_targets(STUDY, changed, given_up()).counts["control", "after"].female == 240
-    assert read_targets(STUDY, PUBLISHED, given_up()).second == {"treated": 10, "control": 29}
+    assert read_targets(STUDY, changed, GIVEN_UP).counts["control", "after"].female == 240
+    assert read_targets(STUDY, PUBLISHED, GIVEN_UP).second == {"treated": 10, "control": 29}
     without = [row for row in PUBLISHED if row.item != "time_to_ici"]
     with pytest.raises(SynthesisError, match="found no printed q1 of time_to_ici treated after"):
-        read_targets(STUDY, without, given_up())
+        read_targets(STUDY, without, GIVEN_UP)
     with pytest.raises(SynthesisError, match=r"n of patients is printed as 685 .*; 687"):
         read_targets(STUDY, PUBLISHED, ())
     assert is_second_primary(STUDY)
@@ -296,9 +230,9 @@ def test_the_patients_look_like_patients(cohort):
 def test_the_page_lists_what_gives_way_and_how_the_patients_look(cohort, verdicts, tmp_path):
     """One row per printed number that gives way, and one per rule; nothing of other patients."""
     paper = study_paper(KEY)
-    shown = gives_way_table(verdicts, paper, cohort, tmp_path).data
+    shown = gives_way_table(verdicts, paper, CONFLICTS, cohort, tmp_path).data
     kept = pd.read_csv(tmp_path / "gives_way.csv", dtype=str)
-    assert len(kept) == len(given_up())
+    assert len(kept) == len(GIVEN_UP)
     row = kept[kept["Number"].str.contains("quartile") & (kept["printed"] == "60")].iloc[0]
     assert float(row["here"]) < float(printed_median("follow_up")) < float(row["printed"])
     assert "Printed numbers that the synthetic patients do not meet" in shown
@@ -306,7 +240,7 @@ def test_the_page_lists_what_gives_way_and_how_the_patients_look(cohort, verdict
     assert (tmp_path / "plausibility.csv").is_file()
     supplied = replace(cohort, source="supplied")
     for made in (
-        gives_way_table(verdicts, paper, supplied, tmp_path / "b"),
+        gives_way_table(verdicts, paper, CONFLICTS, supplied, tmp_path / "b"),
         plausibility_table(supplied, tmp_path / "b"),
     ):
         assert "Shown for the synthetic patients only" in made.data

@@ -10,8 +10,10 @@ import numpy as np
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from replica.audit import contradictions, read_claims
+from replica.audit import read_claims
+from replica.audit.paper import Paper
 from replica.commands.console import StudyKey, plain
+from replica.conflicts import excluded, study_conflicts
 from replica.errors import SynthesisError
 from replica.events.build import events_path
 from replica.paths import build_path, claims_path, synthetic_path
@@ -37,7 +39,8 @@ def not_aimed_at(study: Study, published: Sequence[PublishedValue]) -> dict[str,
     aside = {id_: given.reason for given in study.set_aside for id_ in given.ids}
     said = claims_path(study.key)
     claims = read_claims(said, published) if said.is_file() else ()
-    return aside | contradictions(published, study, claims)
+    paper = Paper(study.key, tuple(published), tuple(claims), study)
+    return aside | excluded(paper, study_conflicts(study.key, published))
 
 
 def synthesize(
@@ -71,7 +74,13 @@ def synthesize(
 
         events: SyntheticEvents | None = None
         if is_second_primary(chosen):
-            events = synthesize_second_primary(chosen, published, seed=seed, progress=progress)
+            events = synthesize_second_primary(
+                chosen,
+                published,
+                contradicted=not_aimed_at(chosen, published),
+                seed=seed,
+                progress=progress,
+            )
             made = Synthesis(events.cohort.patients, dict(events.report))
         elif chosen.groups is not None:
             patients, given = synthesize_case_control(

@@ -25,7 +25,6 @@ from replica.protocol import Study
 from replica.published import PublishedValue
 from replica.second_primary import second_primary_estimates
 from replica.settings import Settings, settings
-from replica.synthesis.second_primary_conflicts import CONFLICTS, given_up
 from replica.synthesis.second_primary_events import EXCLUDED, event_frames, write_event_tables
 from replica.synthesis.second_primary_plausibility import plausibility
 from replica.synthesis.second_primary_table import make_patients
@@ -58,10 +57,16 @@ def matched_as_printed(cohort: Cohort) -> Matched:
     return match(cohort, chosen.plan, rng=chosen.generator())
 
 
-def verdicts_on(cohort: Cohort, published: Sequence[PublishedValue]) -> tuple[Verdict, ...]:
+def verdicts_on(
+    cohort: Cohort, published: Sequence[PublishedValue], contradicted: Mapping[str, str]
+) -> tuple[Verdict, ...]:
     """Match, compute and compare with the paper, at its own settings.
 
-    What the patients are not made to meet is `contradicted`, with the argument.
+    Parameters
+    ----------
+    contradicted
+        Printed rows that cannot hold beside others, each with the evidence: the patients are not
+        made to meet these.
     """
     chosen, rules = paper_settings(cohort.study), rules_of(cohort.study)
     matched = match(cohort, chosen.plan, rng=chosen.generator())
@@ -69,22 +74,27 @@ def verdicts_on(cohort: Cohort, published: Sequence[PublishedValue]) -> tuple[Ve
     return agreement(
         computed,
         published,
-        targets=frozenset(row.id for row in published if _aimed_at(cohort.study, row)),
+        targets=frozenset(
+            row.id
+            for row in published
+            if row.id not in contradicted and _aimed_at(cohort.study, row)
+        ),
         settings={**chosen.as_printed(), **rules.as_printed()},
-        contradicted=given_up(),
+        contradicted=contradicted,
     )
 
 
 def _aimed_at(study: Study, row: PublishedValue) -> bool:
     """Whether patients are made to meet a row; a p value of counts follows from them."""
     follows = row.statistic == "p" and row.item not in {one.key for one in study.measures}
-    return not follows and row.id not in given_up()
+    return not follows
 
 
 def synthesize_second_primary(
     study: Study,
     published: Sequence[PublishedValue],
     *,
+    contradicted: Mapping[str, str],
     seed: int,
     progress: Callable[[str, int, int, str], None] = lambda *_: None,
 ) -> SyntheticEvents:
@@ -95,6 +105,8 @@ def synthesize_second_primary(
     study, published
         A study of second primaries under a treatment that begins after time zero, and what its
         paper prints.
+    contradicted
+        Printed rows that cannot hold beside others, each with the evidence; they give way.
     seed
         Of every random choice; the same seed gives the same patients.
     progress
@@ -111,13 +123,17 @@ def synthesize_second_primary(
         progress(steps[number], number, len(steps), "")
 
     step(0)
-    patients = make_patients(study, published, seed)
+    patients = make_patients(study, published, contradicted, seed)
     step(1)
     frames = event_frames(patients, seed)
     step(2)
     cohort = cohort_from_events(study, events_of(frames), load_codes(), "synthetic")
     step(3)
-    found = [verdict for verdict in verdicts_on(cohort, published) if verdict.role == "target"]
+    found = [
+        verdict
+        for verdict in verdicts_on(cohort, published, contradicted)
+        if verdict.role == "target"
+    ]
     report = {
         # nothing here is counted in evaluations: the search ends when all is met
         "evaluations": 0,
@@ -133,9 +149,9 @@ def synthesize_second_primary(
             },
         },
         "excluded": [
-            {"id": name, "why": conflict.why}
-            for conflict in CONFLICTS
-            for name in conflict.give_way
+            {"id": row.id, "why": contradicted[row.id]}
+            for row in published
+            if row.id in contradicted and row.statistic != "setting"
         ],
         "plausibility": plausibility(matched_as_printed(cohort).after).to_dict("records"),
         "values": [

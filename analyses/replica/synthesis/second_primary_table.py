@@ -1,14 +1,12 @@
 """The synthetic patients of `mlc_second_primary` as the table that is analysed.
 
 Covariates that the matching sees and follow-up are made first, each by its own module; here they
-become patients, with what the paper prints of their treatment, their waits and their dates. Where
-printed numbers contradict each other, `replica.synthesis.second_primary_conflicts` says which are
-followed and why.
+become patients, with what the paper prints of their treatment, their waits and their dates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +19,6 @@ from replica.events.facts import rules_of
 from replica.protocol import ArmKey, Study
 from replica.published import PublishedValue
 from replica.second_primary import EITHER, EVENT, WAIT
-from replica.synthesis.second_primary_conflicts import given_up
 from replica.synthesis.second_primary_covariates import make_patterns
 from replica.synthesis.second_primary_dates import dates_of
 from replica.synthesis.second_primary_partners import (
@@ -76,8 +73,19 @@ class Patients:
     event: Integers
 
 
-def make_patients(study: Study, published: Sequence[PublishedValue], seed: int) -> Patients:
+def make_patients(
+    study: Study, published: Sequence[PublishedValue], left_out: Collection[str], seed: int
+) -> Patients:
     """Make the synthetic patients; the same seed gives the same patients.
+
+    Parameters
+    ----------
+    study, published
+        A study of second primaries and what its paper prints.
+    left_out
+        Ids of printed rows that contradict others and give way.
+    seed
+        Of every random choice.
 
     Raises
     ------
@@ -85,7 +93,7 @@ def make_patients(study: Study, published: Sequence[PublishedValue], seed: int) 
         If a number is not printed that they are made from, or the seed leads to none that match as
         printed.
     """
-    printed = read_targets(study, published, given_up())
+    printed = read_targets(study, published, left_out)
     patterns = make_patterns(np.random.default_rng(seed), printed)
     times = np.random.default_rng([seed, 1])
     treated, control = matched_follow_up(times, printed)

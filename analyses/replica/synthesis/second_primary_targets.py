@@ -1,8 +1,7 @@
 """What a study of second primaries prints, read once for the making of its patients.
 
 No number of the paper stands in the code that makes patients: each is found in the published table
-by what it is about. Printed rows that contradict others are not read at all
-(`replica.synthesis.second_primary_conflicts`).
+by what it is about. Printed rows that give way to others are not read at all (`replica.conflicts`).
 """
 
 from __future__ import annotations
