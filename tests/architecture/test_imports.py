@@ -69,7 +69,7 @@ LAYERS = (
     # small counts masked in all that is shown
     ("disclosure", "disclosure.*"),
     # comparison, synthesis, audit and what pages show
-    ("agreement", "baseline", "synthetic"),
+    ("agreement", "baseline", "synthetic", "several_cohorts", "unprinted", "plausibility"),
     ("comparison",),
     (
         *("synthesis", "synthesis.*", "audit", "audit.*", "tables", "group_tables"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from replica.audit import read_claims
 from replica.audit.paper import Paper
 from replica.commands.console import StudyKey, plain
+from replica.commands.several import several
 from replica.conflicts import excluded, study_conflicts
 from replica.errors import SynthesisError
 from replica.events.build import events_path
@@ -28,10 +29,15 @@ from replica.synthesis.synthesize import DEFAULT_EVALUATIONS, DEFAULT_SEED, Synt
 from replica.synthesis.synthesize import synthesize as make_cohort
 from replica.synthetic import origin, read_report, write_synthetic
 
+Told = Callable[[str, int, int, str], None]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(epilog="Example: replica synthesize sclc_second_line --seed 7")(synthesize)
+    app.command(
+        epilog="Examples: replica synthesize sclc_second_line --seed 7; "
+        "replica synthesize mlc_second_primary --cohorts 5"
+    )(synthesize)
 
 
 def not_aimed_at(study: Study, published: Sequence[PublishedValue]) -> dict[str, str]:
@@ -49,6 +55,14 @@ def synthesize(
     evaluations: Annotated[
         int, typer.Option(min=1, help="Candidate changes to try; more may meet more rows.")
     ] = DEFAULT_EVALUATIONS,
+    cohorts: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Make so many cohorts for data/synthetic/cohorts instead, of this seed and those "
+            "after it; a seed that meets fewer rows than the committed cohort is passed over.",
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder to write to [data/synthetic].")
     ] = None,
@@ -61,10 +75,6 @@ def synthesize(
     """
     chosen, published = load_study(study), load_published(study)
     folder = out or synthetic_path(study).parent
-    about = origin(seed, evaluations)
-    plan = about | {"study": repr(chosen), "published": [(r.id, r.printed) for r in published]}
-    stood_at = build_path() / "synthesis" / f"{study}-{seed}-{evaluations}.npz"
-    resume = read_snapshot(stood_at, plan)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[state]}")) as bar:
         task = bar.add_task("starting", state="")
@@ -72,33 +82,22 @@ def synthesize(
         def progress(stage: str, done: int, total: int, state: str) -> None:
             bar.update(task, description=stage, completed=done, total=total, state=state)
 
-        events: SyntheticEvents | None = None
-        if is_second_primary(chosen):
-            events = synthesize_second_primary(
-                chosen,
-                published,
-                contradicted=not_aimed_at(chosen, published),
-                seed=seed,
-                progress=progress,
-            )
-            made = Synthesis(events.cohort.patients, dict(events.report))
-        elif chosen.groups is not None:
-            patients, given = synthesize_case_control(
-                chosen, published, seed=seed, steps=evaluations
-            )
-            made = Synthesis(patients, given)
-        else:
-            made = make_cohort(
-                chosen,
-                published,
-                np.random.default_rng(seed),
+        if cohorts:
+            path = several(
+                study,
+                lambda one: _made(chosen, published, one, evaluations, progress)[0],
+                lambda one: _plan(chosen, published, one, evaluations),
+                first=seed,
+                number=cohorts,
                 evaluations=evaluations,
-                excluded=not_aimed_at(chosen, published),
-                progress=progress,
-                keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
-                resume=resume,
+                folder=folder,
+                unfinished=build_path() / "synthesis" / "cohorts",
             )
-    report = about | made.report
+            bar.stop()
+            plain().print(f"{cohorts} cohorts: {path}")
+            return
+        made, events = _made(chosen, published, seed, evaluations, progress)
+    report = origin(seed, evaluations) | made.report
     if not better(report, read_report(folder, study)):
         raise SynthesisError(
             f"the cohort in {folder} meets more printed numbers than this one and was kept. Allow "
@@ -107,10 +106,56 @@ def synthesize(
     written, _ = write_synthetic(folder, study, made.patients, report)
     if events is not None:
         events.write_events(events_path(chosen, folder))
-    stood_at.unlink(missing_ok=True)
+    _snapshot_path(study, seed, evaluations).unlink(missing_ok=True)
     number = report["targets"]
     plain().print(
         f"{number['reproduced']} of {number['aimed_at']} printed numbers aimed at are met, "
         f"{number['rounding']} within a unit of the last digit, {number['different']} not.\n"
         f"The patients: {written}"
     )
+
+
+def _snapshot_path(study: str, seed: int, evaluations: int) -> Path:
+    return build_path() / "synthesis" / f"{study}-{seed}-{evaluations}.npz"
+
+
+def _plan(
+    study: Study, published: Sequence[PublishedValue], seed: int, evaluations: int
+) -> dict[str, Any]:
+    """Everything that a search depends on."""
+    printed = [(row.id, row.printed) for row in published]
+    return origin(seed, evaluations) | {"study": repr(study), "published": printed}
+
+
+def _made(
+    study: Study,
+    published: Sequence[PublishedValue],
+    seed: int,
+    evaluations: int,
+    progress: Told,
+) -> tuple[Synthesis, SyntheticEvents | None]:
+    """Make one cohort, and its events if the study is built from events."""
+    if is_second_primary(study):
+        left_out = not_aimed_at(study, published)
+        events = synthesize_second_primary(
+            study, published, contradicted=left_out, seed=seed, progress=progress
+        )
+        return Synthesis(events.cohort.patients, dict(events.report)), events
+    if study.groups is not None:
+        patients, given = synthesize_case_control(
+            study, tuple(published), seed=seed, steps=evaluations
+        )
+        return Synthesis(patients, given), None
+    plan = _plan(study, published, seed, evaluations)
+    stood_at = _snapshot_path(study.key, seed, evaluations)
+    made = make_cohort(
+        study,
+        published,
+        np.random.default_rng(seed),
+        evaluations=evaluations,
+        excluded=not_aimed_at(study, published),
+        progress=progress,
+        keep=every_so_often(lambda snapshot: write_snapshot(stood_at, snapshot, plan)),
+        resume=read_snapshot(stood_at, plan),
+    )
+    return made, None

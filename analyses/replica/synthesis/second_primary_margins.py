@@ -114,9 +114,15 @@ def index_with(n: int, quartiles: Quartiles, below: float, above: float) -> Inte
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def times_with(n: int, quartiles: Quartiles, first: float, last: float) -> Floats:
-    """Return n sorted times with these quartiles, few though they may be."""
-    times = quartered(n, quartiles, first, last)
+def times_with(
+    n: int,
+    quartiles: Quartiles,
+    first: float,
+    last: float,
+    powers: tuple[float, float, float] = (1, 1, 1),
+) -> Floats:
+    """Return n sorted times with these quartiles, few though they may be; `powers` as above."""
+    times = quartered(n, quartiles, first, last, powers)
     for share, value in zip(SHARES, quartiles.each, strict=True):
         at = share * (n - 1)
         low, high, part = int(np.floor(at)), int(np.ceil(at)), at % 1

@@ -96,12 +96,12 @@ def make_patients(
     printed = read_targets(study, published, left_out)
     patterns = make_patterns(np.random.default_rng(seed), printed)
     times = np.random.default_rng([seed, 1])
-    treated, control = matched_follow_up(times, printed)
+    treated, control, shape = matched_follow_up(times, printed)
     groups = [
         treated,
         loner_follow_up(printed, len(patterns.unmatched_treated)),
         control,
-        other_follow_up(times, printed, len(patterns.unmatched_control)),
+        other_follow_up(times, printed, shape, len(patterns.unmatched_control)),
     ]
     rows = np.vstack(
         [patterns.treated, patterns.unmatched_treated, patterns.control, patterns.unmatched_control]

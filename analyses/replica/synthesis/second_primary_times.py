@@ -36,21 +36,26 @@ PAST = 27
 """Days that somebody followed beyond the window is followed beyond it."""
 
 # Free choices, in months: how long after the months that must be lived the first second primary
-# comes and the first follow-up ends; when the last events of each arm come, and the last ends of
-# follow-up within the window; the months between those of treated patients who are never matched.
+# comes and the first follow-up ends; the months between those of treated patients who are never
+# matched.
 FIRST_SECOND, FIRST_END = 0.2, 0.02
-LAST_EVENT = {"treated": 90.0, "control": 100.0}
-LAST_END = {"treated": 105.0, "control": 119.0}
 LONER_MONTHS = 20.0
-# When the last second primary comes, as a share of the time by which all of them have come.
-LAST_SECOND = {"treated": 0.55, "control": 0.98}
+# What the paper leaves open is drawn anew for every beginning, evenly between two ends: when the
+# last events of each arm come and the last ends of follow-up within the window, in months; when the
+# last second primary comes, as a share of the time by which all of them have come; how second
+# primaries thin out towards the last, as `quartered` takes it.
+LAST_EVENT = {"treated": (70.0, 110.0), "control": (80.0, 115.0)}
+LAST_END = {"treated": (90.0, 118.0), "control": (100.0, 119.0)}
+LAST_SECOND = {"treated": (0.5, 0.98), "control": (0.65, 0.98)}
+LATE_POWER = (0.6, 2.0)
+# The same of the controls' follow-up: the share beyond the window, and how ends of follow-up thin
+# out before the median.
+CONTROL_BEYOND, CONTROL_BEND = (0.27, 0.42), (0.7, 1.6)
 # What the search begins with, its first steps and its limits: the share of the treated who are
 # followed beyond the window (more than a quarter: the upper quartile is not reached), how their
-# ends of follow-up thin out before the median, and the events of either kind by arm. The controls'
-# share beyond the window is fixed.
+# ends of follow-up thin out before the median, and the events of either kind by arm.
 START, REACH = (0.29, 1.8, 188.0, 343.0), (0.03, 0.3, 6.0, 10.0)
 BOUNDS = ((0.255, 0.45), (0.7, 3.0), (150, 240), (280, 420))
-CONTROL_BEYOND = 0.32
 BEGINNINGS, TRIES = 40, 60
 # How near a searched number comes to the end of what is printed so: of half its last digit.
 WITHIN = 0.97
@@ -84,6 +89,34 @@ class FollowUp:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What the paper leaves open about follow-up, as drawn: see the free choices above."""
+
+    last_event: Mapping[str, float]
+    last_end: Mapping[str, float]
+    last_second: Mapping[str, float]
+    late_power: Mapping[str, float]
+    control_beyond: float
+    control_bend: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> Shape:
+        """Draw evenly between the ends of every choice."""
+
+        def each(ends: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+            return {arm: float(rng.uniform(*ends[arm])) for arm in ARM_KEYS}
+
+        return cls(
+            each(LAST_EVENT),
+            each(LAST_END),
+            each(LAST_SECOND),
+            each(dict.fromkeys(ARM_KEYS, LATE_POWER)),
+            float(rng.uniform(*CONTROL_BEYOND)),
+            float(rng.uniform(*CONTROL_BEND)),
+        )
+
+
+@dataclass(frozen=True)
 class _Ends:
     """How follow-up would end in an arm without events: knots (share ended, months) in order.
 
@@ -103,8 +136,10 @@ class _Ends:
         return np.where(spread < shares[-1], within, np.inf)
 
 
-def matched_follow_up(rng: np.random.Generator, printed: PrintedStudy) -> tuple[FollowUp, FollowUp]:
-    """Follow-up of the matched treated and the matched controls.
+def matched_follow_up(
+    rng: np.random.Generator, printed: PrintedStudy
+) -> tuple[FollowUp, FollowUp, Shape]:
+    """Follow-up of the matched treated and the matched controls, and the shape it was drawn with.
 
     Raises
     ------
@@ -113,10 +148,11 @@ def matched_follow_up(rng: np.random.Generator, printed: PrintedStudy) -> tuple[
     """
     nearest = (np.inf, "")
     for _ in range(BEGINNINGS):
-        found, made = _search(rng, printed)
+        shape = Shape.drawn(rng)
+        found, made = _search(rng, printed, shape)
         if found[0] == 0:
             treated, control = made
-            return treated.shuffled(rng), control.shuffled(rng)
+            return treated.shuffled(rng), control.shuffled(rng), shape
         nearest = min(nearest, found)
     raise SynthesisError(
         f"{printed.study.key}: no follow-up returned the printed ratios in {BEGINNINGS} times "
@@ -125,7 +161,7 @@ def matched_follow_up(rng: np.random.Generator, printed: PrintedStudy) -> tuple[
 
 
 def _search(
-    rng: np.random.Generator, printed: PrintedStudy
+    rng: np.random.Generator, printed: PrintedStudy, shape: Shape
 ) -> tuple[tuple[float, str], tuple[FollowUp, FollowUp]]:
     """Move towards the printed ratios from one set of draws; return the best and how far it is."""
     # the same draws in every try, so that small steps have small effects
@@ -133,7 +169,7 @@ def _search(
     tries: dict[tuple[float, ...], tuple[tuple[float, str], tuple[FollowUp, FollowUp]]] = {}
 
     def off(values: Floats) -> float:
-        found = tries.setdefault(tuple(values.tolist()), _try(printed, luck, values))
+        found = tries.setdefault(tuple(values.tolist()), _try(printed, shape, luck, values))
         return found[0][0]
 
     def stop(intermediate_result: OptimizeResult[Any]) -> None:
@@ -153,23 +189,32 @@ def _search(
 
 
 def _try(
-    printed: PrintedStudy, luck: Floats, tried: Floats
+    printed: PrintedStudy, shape: Shape, luck: Floats, tried: Floats
 ) -> tuple[tuple[float, str], tuple[FollowUp, FollowUp]]:
     beyond, bend, *numbers = (float(value) for value in tried)
-    tails = {"treated": (beyond, bend), "control": (CONTROL_BEYOND, 1.0)}
+    tails = {"treated": (beyond, bend), "control": (shape.control_beyond, shape.control_bend)}
     treated, control = (
         _laid_out(
-            printed, draws, _events(printed, arm, round(number)), _ends(printed, arm, *tails[arm])
+            printed,
+            draws,
+            _events(printed, shape, arm, round(number)),
+            _ends(printed, shape, arm, *tails[arm]),
         )
         for arm, draws, number in zip(ARM_KEYS, luck, numbers, strict=True)
     )
-    return _distance(treated, control, printed.ratios), (treated, control)
+    off, said = _distance(treated, control, printed.ratios)
+    off += _late(treated, printed.follow_up["treated"])
+    off += _late(control, printed.follow_up["control"])
+    return (off, said), (treated, control)
 
 
-def other_follow_up(rng: np.random.Generator, printed: PrintedStudy, n: int) -> FollowUp:
+def other_follow_up(
+    rng: np.random.Generator, printed: PrintedStudy, shape: Shape, n: int
+) -> FollowUp:
     """Follow-up of controls who are never matched, like that of the matched ones."""
-    times, kinds = _events(printed, "control", round(OTHER_EITHER * n), round(OTHER_SECOND * n))
-    ends = _ends(printed, "control", CONTROL_BEYOND, 1.0)
+    numbers = round(OTHER_EITHER * n), round(OTHER_SECOND * n)
+    times, kinds = _events(printed, shape, "control", *numbers)
+    ends = _ends(printed, shape, "control", shape.control_beyond, shape.control_bend)
     return _laid_out(printed, rng.random(n), (times, kinds), ends).shuffled(rng)
 
 
@@ -180,25 +225,26 @@ def loner_follow_up(printed: PrintedStudy, n: int) -> FollowUp:
     return FollowUp(days.astype(np.int64), np.zeros(n, dtype=np.int64), window)
 
 
-def _ends(printed: PrintedStudy, arm: ArmKey, beyond: float, bend: float) -> _Ends:
+def _ends(printed: PrintedStudy, shape: Shape, arm: ArmKey, beyond: float, bend: float) -> _Ends:
     lived = rules_of(printed.study).latency_months
-    knots = ((0.0, lived + FIRST_END), *printed.follow_up[arm], (1 - beyond, LAST_END[arm]))
+    knots = ((0.0, lived + FIRST_END), *printed.follow_up[arm], (1 - beyond, shape.last_end[arm]))
     return _Ends(knots, bend)
 
 
 def _events(
-    printed: PrintedStudy, arm: ArmKey, count: int, second: int | None = None
+    printed: PrintedStudy, shape: Shape, arm: ArmKey, count: int, second: int | None = None
 ) -> tuple[Floats, Integers]:
     """Times of the events in order, and their kinds: the second primaries among deaths."""
     start = float(rules_of(printed.study).latency_months)
     median, q3 = printed.time_to_either[arm]
-    times = falling_times(count, median, q3, start, LAST_EVENT[arm])
+    times = falling_times(count, median, q3, start, shape.last_event[arm])
     kind = np.full(count, 2)
     seconds = times_with(
         second or printed.second[arm],
         printed.time_to_second[arm],
         start + FIRST_SECOND,
-        LAST_SECOND[arm] * printed.rate_time,
+        shape.last_second[arm] * printed.rate_time,
+        (1.0, 1.0, shape.late_power[arm]),
     )
     for time in seconds:
         # each takes the place of the death next to it
@@ -252,6 +298,19 @@ def _ended_by(
     followed, _ = greenwood(at_risk, number)
     below = [followed <= 1 - share + 1e-12 for share in shares]
     return [float(time[which][0]) if which.any() else window for which in below]
+
+
+def _late(group: FollowUp, knots: Sequence[tuple[float, float]]) -> float:
+    """How many months the quartiles of follow-up are off, beyond what is near enough.
+
+    A quartile above those among the knots is not reached within the window.
+    """
+    goals = dict(knots)
+    goals |= dict.fromkeys((share for share in SHARES if share > max(goals)), group.window)
+    found = _ended_by(group.months, group.event, list(goals), group.window)
+    return sum(
+        max(0.0, abs(at - goal) - 2 * NEAR) for at, goal in zip(found, goals.values(), strict=True)
+    )
 
 
 def _distance(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from replica.errors import SynthesisError
 from replica.events.facts import DAYS_PER_MONTH
 from replica.synthesis.second_primary_margins import quartered, times_with
 from replica.synthesis.second_primary_targets import PrintedStudy, Quartiles
@@ -12,10 +13,10 @@ from replica.synthesis.second_primary_times import FollowUp
 
 Integers = NDArray[np.int64]
 
-# Free choices: the shortest and the longest wait, and the days that follow-up outlasts it; the
-# shortest and the longest time from inhibitor to second primary, in months.
+# Free choices: the shortest and the longest wait, and the days that follow-up outlasts it; in
+# months, the shortest time from inhibitor to second primary, and the wait of who has it last.
 SHORTEST, LONGEST, AFTER = 3.0, 500.0, 20
-FIRST_SINCE, LAST_SINCE = 0.6, 28.0
+FIRST_SINCE, LAST_WAIT = 0.6, 5.0
 # How waits thin out on a logarithmic scale, as `quartered` takes it.
 POWERS = (1.6, 1.0, 1.4)
 
@@ -31,8 +32,14 @@ def waits_of(rng: np.random.Generator, printed: PrintedStudy, treated: FollowUp)
     waits = np.zeros(n, dtype=np.int64)
     second = np.flatnonzero(treated.event == 1)
     second = second[np.argsort(treated.days[second], kind="stable")]
-    since = times_with(len(second), printed.since, FIRST_SINCE, LAST_SINCE)
+    longest = float(treated.months[second].max()) - LAST_WAIT
+    since = times_with(len(second), printed.since, FIRST_SINCE, longest)
     waits[second] = treated.days[second] - np.rint(since * DAYS_PER_MONTH).astype(np.int64)
+    if waits[second].min() < SHORTEST:
+        raise SynthesisError(
+            f"{printed.study.key}: found a wait of {waits[second].min()} days before a second "
+            f"primary; patients wait for {SHORTEST:g} at least. Try another seed."
+        )
     left = _spread(n, printed.wait)
     for wait in waits[second]:
         # each takes the place of the wait next to it
