@@ -151,8 +151,8 @@ def spread_table(chosen: Settings, cohort: Cohort, folder: Path) -> HTML:
         f"Not printed: at least this wide among {len(found)} cohorts that agree with everything "
         "printed but what gives way"
     )
-    names = {"outcome": "Outcome", "quantity": "Quantity"}
-    return html_table(shown.rename(columns=names), caption)
+    shown.insert(0, "Quantity", shown["outcome"] + ": " + shown["quantity"])
+    return html_table(shown.drop(columns=["outcome", "quantity"]), caption)
 
 
 def plausibility_table(cohort: Cohort, folder: Path) -> HTML:
