@@ -48,6 +48,7 @@ types: $(VENV)/installed  ## mypy, strict on the package
 
 synthesize: $(VENV)/installed  ## make the committed synthetic cohorts again
 	$(BIN)/replica synthesize sclc_second_line
+	$(BIN)/replica synthesize mlc_second_primary --seed 8
 	$(BIN)/replica synthesize myeloma_second_primary --seed 8 --evaluations 16000000
 
 codecheck: $(VENV)/installed  ## run the notebooks, compare every output with the committed hashes

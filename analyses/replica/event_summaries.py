@@ -94,6 +94,22 @@ def level_tests(cohort: Cohort, stage: Stage, convention: Convention) -> list[Es
     return rows
 
 
+def exact_tests(cohort: Cohort, stage: Stage) -> list[Estimate]:
+    """Fisher's exact test between the arms of each covariate of two levels."""
+    treated = cohort.treated
+    rows: list[Estimate] = []
+    for covariate in cohort.study.covariates:
+        if len(covariate.levels) != 2:
+            continue
+        at = (cohort.column(covariate.key) == covariate.level_keys[0]).to_numpy()
+        table = [[int((at & arm).sum()), int((~at & arm).sum())] for arm in (treated, ~treated)]
+        if all(sum(column) for column in zip(*table, strict=True)):
+            result = fisher(table)
+            quantity = Quantity(covariate.key, "", "", "treated", "control", "", stage)
+            rows.append(Estimate(quantity, "p", result.p, result.name))
+    return rows
+
+
 def shares(cohort: Cohort, stage: Stage) -> list[Estimate]:
     """Count `yes` of each yes/no characteristic by arm, with the number of patients counted."""
     rows: list[Estimate] = []

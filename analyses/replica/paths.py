@@ -48,6 +48,11 @@ def claims_path(study_key: str) -> Path:
     return repository() / "data" / "claims" / f"{study_key}.csv"
 
 
+def conflicts_path(study_key: str) -> Path:
+    """Return the path of the printed rows that cannot hold together, where they are listed."""
+    return repository() / "data" / "conflicts" / f"{study_key}.csv"
+
+
 def synthetic_path(study_key: str) -> Path:
     """Return the path of a study's synthetic cohort."""
     return repository() / "data" / "synthetic" / f"{study_key}.csv"

@@ -12,6 +12,7 @@ from replica.descriptives import Stage
 from replica.estimate import Estimate
 from replica.event_summaries import (
     event_shares,
+    exact_tests,
     exposure_times,
     follow_up_quartiles,
     incidence_estimates,
@@ -22,8 +23,16 @@ from replica.event_summaries import (
     times_to_event,
 )
 from replica.matching import Matched
+from replica.protocol import Study
 
 EVENT, EITHER, WAIT = "second_primary", "second_primary_or_death", "days_to_ici"
+
+
+def is_second_primary(study: Study) -> bool:
+    """Whether a study has what this module needs: both outcomes of one duration, and the wait."""
+    durations = [outcome.duration for outcome in study.outcomes if outcome.key in {EVENT, EITHER}]
+    waits = {measure.key for measure in study.measures}
+    return len(durations) == 2 and len(set(durations)) == 1 and WAIT in waits
 
 
 def second_primary_estimates(
@@ -42,13 +51,19 @@ def second_primary_estimates(
 
     Notes
     -----
-    The 5-year incidence is the crude share, which is what the printed one is (see the page).
+    The 5-year incidence is the crude share, which is what the printed one is. Covariates of two
+    levels are compared by Fisher's exact test, as the methods say; single levels of the others by
+    the convention's test, which returns what is printed of them (see the page).
     """
-    rows = list(reproduce(matched, choices))
+    rows: list[Estimate] = []
     stages: tuple[tuple[Stage, Cohort], ...] = (
         ("before", matched.before),
         ("after", matched.after),
     )
+    for stage, cohort in stages:
+        # before `reproduce`, whose test of the same counts is the convention's: the first counts
+        rows += exact_tests(cohort, stage)
+    rows += reproduce(matched, choices)
     for stage, cohort in stages:
         rows += measure_quartiles(cohort, stage)
         rows += level_tests(cohort, stage, choices.convention)

@@ -69,11 +69,11 @@ LAYERS = (
     # small counts masked in all that is shown
     ("disclosure", "disclosure.*"),
     # comparison, synthesis, audit and what pages show
-    ("agreement", "baseline", "synthetic"),
+    ("agreement", "baseline", "synthetic", "several_cohorts", "unprinted", "plausibility"),
     ("comparison",),
     (
         *("synthesis", "synthesis.*", "audit", "audit.*", "tables", "group_tables"),
-        *("html_table", "figures", "figure_*"),
+        *("html_table", "figures", "figure_*", "conflicts"),
     ),
     ("pages", "page_*", "book_pages", "book_pages.*", "review", "review.*"),
     # input and output

@@ -14,6 +14,7 @@ from replica.errors import ParameterError
 from replica.event_summaries import (
     count_tests,
     event_shares,
+    exact_tests,
     first_events,
     follow_up_quartiles,
     incidence_estimates,
@@ -204,6 +205,16 @@ def test_count_tests_name_every_test(synthetic):
     found = count_tests(synthetic).set_index(["item", "level"]).loc[("autoimmune_disease", "yes")]
     assert round(found["fisher"], 2) == 0.46
     assert round(found["pearson"], 2) == 0.39
+
+
+def test_exact_tests_compare_rows_of_two_levels(synthetic):
+    """Fisher's test returns the printed .46 and .04; covariates of more levels have no row."""
+    found = {row.quantity.item: row for row in exact_tests(synthetic, "before")}
+    assert found["autoimmune_disease"].method == "Fisher's exact test"
+    assert round(found["autoimmune_disease"].value, 2) == 0.46
+    assert round(found["organ_transplant"].value, 2) == 0.04
+    assert {"sex", "prior_chemotherapy"} <= set(found)
+    assert not {"cancer_type", "race"} & set(found)
 
 
 def test_the_incidence_figure_draws_both_estimators():

@@ -60,14 +60,9 @@ def cohort(*people):
     )
 
 
-def patient(name, *people):
-    """Return the analysed row of one patient."""
-    return cohort(*people).patients.set_index("patient_id").loc[name]
-
-
-def facts(one):
-    """Return the facts of one patient."""
-    return patient_facts(events_of(tables(one)), CODES, rules_of(STUDY)).iloc[0]
+def rows_of(*people):
+    """Return the analysed rows of these patients, and of one of each arm, by their names."""
+    return cohort(*people).patients.set_index("patient_id")
 
 
 def test_the_arm_is_that_of_any_inhibitor_after_the_metastasis():
@@ -81,26 +76,28 @@ def test_the_arm_is_that_of_any_inhibitor_after_the_metastasis():
     assert rows.set_index("patient_id").loc["t", "days_to_ici"] == 28
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"birth": "1999-01-01"}, "Younger than 18"),
-        ({"visits": ("2015-02-01", "2015-12-01")}, "No visit before the diagnosis of metastasis"),
-        ({"death": "2015-07-01"}, "Died within 6 months"),
-        ({"diagnoses": [("C50.9", "2015-06-01")]}, "Non-lung cancer within 6 months"),
-        ({"visits": ("2014-06-01", "2015-07-01")}, "No follow-up visit after 6 months"),
-        ({"diagnoses": [("C34.3", "2016-06-01")]}, "Lung cancer as second primary"),
-        ({"drugs": ()}, "No treatment data after the metastasis"),
-        (
-            {"drugs": [("nivolumab", "L01FF01", "2015-01-15"), ("x", "L01XA02", "2015-03-01")]},
-            "ICI before the metastasis only",
-        ),
-    ],
-)
-def test_each_rule_excludes_and_is_counted(changes, reason):
-    """A patient who breaks one rule is left out at that rule, and at no other."""
-    excluded = {s.reason: s.excluded for s in cohort(person("x", **changes)).attrition[1:]}
-    assert {why: n for why, n in excluded.items() if n} == {reason: 1}
+BROKEN = {
+    "Younger than 18": {"birth": "1999-01-01"},
+    "No visit before the diagnosis of metastasis": {"visits": ("2015-02-01", "2015-12-01")},
+    "Died within 6 months": {"death": "2015-07-01"},
+    "Non-lung cancer within 6 months": {"diagnoses": [("C50.9", "2015-06-01")]},
+    "No follow-up visit after 6 months": {"visits": ("2014-06-01", "2015-07-01")},
+    "Lung cancer as second primary": {"diagnoses": [("C34.3", "2016-06-01")]},
+    "No treatment data after the metastasis": {"drugs": ()},
+    "ICI before the metastasis only": {
+        "drugs": [("nivolumab", "L01FF01", "2015-01-15"), ("x", "L01XA02", "2015-03-01")]
+    },
+}
+
+
+def test_each_rule_excludes_and_is_counted():
+    """Of patients who break one rule each, every rule leaves out its own, and no other."""
+    people = [person(f"x{i}", **changes) for i, changes in enumerate(BROKEN.values())]
+    found = cohort(*people)
+    excluded = {s.reason: s.excluded for s in found.attrition[1:]}
+    assert {why: n for why, n in excluded.items() if n} == dict.fromkeys(BROKEN, 1)
+    left = [step.remaining for step in found.attrition]
+    assert left == [10, 10, 10, *range(9, 1, -1)]
 
 
 def test_no_metastasis_and_other_years():
@@ -117,60 +114,55 @@ def test_no_metastasis_and_other_years():
 
 def test_six_months_are_counted_in_days():
     """Day 182 after the metastasis is within six months of 30.4375 days, day 183 is not."""
-    rows = cohort(person("x", death="2015-08-02"), person("y", death="2015-08-03")).patients
-    assert "x" not in set(rows["patient_id"])
-    found = rows.set_index("patient_id").loc["y"]
+    rows = rows_of(person("x", death="2015-08-02"), person("y", death="2015-08-03"))
+    assert "x" not in rows.index
+    found = rows.loc["y"]
     assert (found["follow_up_months"], found["second_primary_or_death"]) == (6.01, 1)
 
 
-def test_a_second_primary_ends_follow_up_and_later_death_does_not_count():
-    """The first event counts; the second primary has its own column."""
-    found = patient("x", person("x", diagnoses=[("C50.9", "2016-02-01")], death="2018-02-01"))
+def test_which_diagnosis_is_a_second_primary():
+    """The first new site ends follow-up, later death counts no more; known sites are not new."""
+    rows = rows_of(
+        person("new", diagnoses=[("C50.9", "2016-02-01")], death="2018-02-01"),
+        person("old", diagnoses=[("C50.9", "2012-02-01"), ("C50.4", "2016-02-01")]),
+        *(person(code, diagnoses=[(code, "2016-02-01")]) for code in ("C79.5", "C80", "C97")),
+    )
+    found = rows.loc["new"]
     assert found["follow_up_months"] == round(365 / 30.4375, 2)
     assert (found["second_primary"], found["second_primary_or_death"]) == (1, 1)
+    assert not rows.loc[["old", "C79.5", "C80", "C97"], "second_primary"].any()
 
 
-def test_a_cancer_known_before_is_no_second_primary():
-    """A site that had a code before the metastasis is not new when it is coded again."""
-    old = person("x", diagnoses=[("C50.9", "2012-02-01"), ("C50.4", "2016-02-01")])
-    assert patient("x", old)["second_primary"] == 0
-    for code in ("C79.5", "C80", "C97"):
-        spread = person("x", diagnoses=[(code, "2016-02-01")])
-        assert patient("x", spread)["second_primary"] == 0
-
-
-def test_follow_up_ends_with_the_last_contact_or_the_window():
-    """Without an event the last record ends follow-up, after ten years the window does."""
-    long = person("x", visits=("2004-01-01", "2004-09-01", "2019-01-01"))
-    long["diagnoses"] = [("x", "C341", "2004-02-01"), ("x", "C793", "2004-02-05")]
-    long["drugs"] = [("x", "carboplatin", "L01XA02", "2004-03-01")]
-    assert patient("x", long)["follow_up_months"] == 120
-    late = {**long, "deaths": [("x", "2018-01-01")]}
-    assert patient("x", late)["second_primary_or_death"] == 0
-    assert patient("c")["follow_up_months"] == round(303 / 30.4375, 2)
-
-
-def test_nothing_after_the_extraction_is_seen():
-    """A later death and a later visit play no part."""
-    found = patient(
-        "x", person("x", visits=("2014-06-01", "2015-12-01", "2025-01-01"), death="2024-03-01")
-    )
-    assert (found["follow_up_months"], found["second_primary_or_death"]) == (9.95, 0)
+def test_follow_up_ends_with_the_last_contact_the_window_or_the_extraction():
+    """Without an event the last record ends follow-up; later ones play no part."""
+    long = person("window", visits=("2004-01-01", "2004-09-01", "2019-01-01"))
+    long["diagnoses"] = [("window", "C341", "2004-02-01"), ("window", "C793", "2004-02-05")]
+    long["drugs"] = [("window", "carboplatin", "L01XA02", "2004-03-01")]
+    long["deaths"] = [("window", "2018-01-01")]
+    late = person("late", visits=("2014-06-01", "2015-12-01", "2025-01-01"), death="2024-03-01")
+    rows = rows_of(long, late)[["follow_up_months", "second_primary_or_death"]]
+    assert rows.loc["window"].tolist() == [120, 0]
+    assert rows.loc["late"].tolist() == [9.95, 0]
+    assert rows.loc["c"].tolist() == [round(303 / 30.4375, 2), 0]
 
 
 def test_the_comorbidity_index_adds_weights_and_overrules_milder_forms():
     """Diabetes with complications counts 2 and not 3; codes after the metastasis count nothing."""
     known = [("I21.0", "2010-01-01"), ("E11.9", "2010-01-01"), ("E11.2", "2011-01-01")]
-    assert facts(person("x", diagnoses=known))["charlson_index"] == 3
-    later = [*known, ("N18.3", "2015-06-01")]
-    assert facts(person("x", diagnoses=later))["charlson_index"] == 3
-    assert facts(person("x"))["charlson_index"] == 0
+    people = (
+        person("known", diagnoses=known),
+        person("later", diagnoses=[*known, ("N18.3", "2015-06-01")]),
+        person("none"),
+    )
+    found = patient_facts(events_of(tables(*people)), CODES, rules_of(STUDY))
+    index = found.set_index("patient_id")["charlson_index"]
+    assert index.to_dict() == {"known": 3, "later": 3, "none": 0}
 
 
 def test_treatments_are_earlier_or_later_than_the_metastasis():
     """Radiotherapy before and chemotherapy after it are told apart."""
     one = person("x", procedures=[("ICD-10-PCS", "DB020ZZ", "2015-01-10")])
-    found = patient("x", one)
+    found = rows_of(one).loc["x"]
     assert found[["prior_radiotherapy", "radiotherapy"]].tolist() == ["yes", "no"]
     assert found[["prior_chemotherapy", "chemotherapy"]].tolist() == ["no", "yes"]
     assert found["de_novo_metastatic"] == "yes"

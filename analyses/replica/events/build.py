@@ -106,9 +106,9 @@ def load_patients(
     return replace(cohort, min_cell=min_cell)
 
 
-def events_path(study: Study) -> Path:
-    """Return the folder of a study's synthetic event tables."""
-    return synthetic_path(study.key).with_suffix("")
+def events_path(study: Study, folder: Path | None = None) -> Path:
+    """Return the folder of a study's synthetic event tables, in the package's data or elsewhere."""
+    return (folder or synthetic_path(study.key).parent) / study.key
 
 
 def select(facts: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[AttritionStep, ...]]:

@@ -171,6 +171,9 @@ STUDY = Study(
         "values it does not print by arm.",
         "The network's documented matching: greedy, 1:1, caliper 0.1 pooled standard deviations of "
         "the propensity score, the treated in random order.",
+        "Rows of yes or no are compared by Fisher's exact test, as the methods say. Single cancer "
+        "types, each against all others, are compared by Pearson's chi-square: of their printed p "
+        "values Fisher's test returns none.",
         "The comorbidity index counts without its two cancer components, which everybody has.",
         "Follow-up is the reverse Kaplan-Meier time; whoever is followed for the whole window of "
         "ten years counts as followed for longer.",

@@ -7,18 +7,24 @@ break it and no rule before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from replica.events.facts import Rules, rules_of
 from replica.events.tables import TABLES
 from replica.synthesis.second_primary_table import Patients
-from replica.synthesis.second_primary_times import BEYOND
+from replica.synthesis.second_primary_times import BEYOND, PAST
+
+Choice = TypeVar("Choice")
 
 EXCLUDED: Mapping[str, int] = {
     "no_metastasis": 310,
@@ -34,8 +40,6 @@ EXCLUDED: Mapping[str, int] = {
 }
 """How many patients break each rule, in the order of the rules; the numbers are free."""
 
-_EXTRACTION = pd.Timestamp("2024-02-25")
-_BEYOND_DAYS = 3680
 _COMPONENTS = {
     1: ("I21.9", "I50.9", "I73.9", "I63.9", "F03.9", "J44.9", "K25.9", "E11.9", "K73.9"),
     2: ("G81.9", "N18.3"),
@@ -51,24 +55,31 @@ _INHIBITORS = (
     ("atezolizumab", "L01FF05"),
     ("durvalumab", "L01FF03"),
 )
+# The first inhibitor for lung cancer was approved in the United States in March 2015.
+_LUNG_INHIBITORS = date(2015, 3, 1)
 _EARLY_INHIBITORS = (("ipilimumab", "L01FX04"), ("nivolumab", "L01FF01"))
 _CHEMOTHERAPY = (("carboplatin", "L01XA02"), ("pemetrexed", "L01BA04"), ("paclitaxel", "L01CD01"))
 _TARGETED = (("osimertinib", "L01EB04"), ("bevacizumab", "L01FG01"), ("alectinib", "L01ED03"))
 _RADIATION, _SURGERY = ("DB020ZZ", "D0011ZZ"), ("0BTC0ZZ", "0BBD0ZX")
+# Days by which whoever breaks a rule clears its limit, either way. A free choice, as are all ranges
+# below within which dates are drawn.
+_CLEAR = 5
 
 
 @dataclass
 class _Record:
     """One patient's events while they are put together; `zero` is the metastasis."""
 
-    person: dict[str, object]
-    zero: pd.Timestamp
-    last: pd.Timestamp
-    diagnoses: list[tuple[str, pd.Timestamp]] = field(default_factory=list)
-    drugs: list[tuple[str, str, pd.Timestamp]] = field(default_factory=list)
-    procedures: list[tuple[str, pd.Timestamp]] = field(default_factory=list)
-    encounters: list[pd.Timestamp] = field(default_factory=list)
-    death: pd.Timestamp | None = None
+    person: dict[str, str]
+    born: date
+    rules: Rules
+    zero: date
+    last: date
+    diagnoses: list[tuple[str, date]] = field(default_factory=list)
+    drugs: list[tuple[str, str, date]] = field(default_factory=list)
+    procedures: list[tuple[str, date]] = field(default_factory=list)
+    encounters: list[date] = field(default_factory=list)
+    death: date | None = None
 
 
 def event_frames(patients: Patients, seed: int) -> dict[str, pd.DataFrame]:
@@ -79,10 +90,10 @@ def event_frames(patients: Patients, seed: int) -> dict[str, pd.DataFrame]:
     dict
         The tables of `replica.events.tables.TABLES`, sorted by patient and date.
     """
-    rng = np.random.default_rng([seed, 3])
+    rng, rules = np.random.default_rng([seed, 3]), rules_of(patients.study)
     rows = patients.table.to_dict("records")
     records = [
-        _record(rng, {str(key): str(value) for key, value in row.items()}, int(days), int(event))
+        _record(rng, rules, {str(k): str(value) for k, value in row.items()}, int(days), int(event))
         for row, days, event in zip(rows, patients.days, patients.event, strict=True)
     ]
     controls = [i for i, row in enumerate(rows) if row["arm"] == "control"]
@@ -92,7 +103,7 @@ def event_frames(patients: Patients, seed: int) -> dict[str, pd.DataFrame]:
             number += 1
             row = {str(key): str(value) for key, value in rows[chosen].items()}
             row["patient_id"] = f"M{number:04d}"
-            copy = _record(rng, row, int(patients.days[chosen]), int(patients.event[chosen]))
+            copy = _record(rng, rules, row, int(patients.days[chosen]), int(patients.event[chosen]))
             records.append(_broken(rng, copy, reason))
     return _frames(records)
 
@@ -110,20 +121,23 @@ def write_event_tables(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
 
 
-def _record(rng: np.random.Generator, row: Mapping[str, str], days: int, event: int) -> _Record:
-    zero = pd.Timestamp(row["metastasis_date"])
-    beyond = days == BEYOND
-    last = zero + _days(_BEYOND_DAYS if beyond else days)
-    birth = zero - pd.DateOffset(years=int(row["age_years"])) - _days(int(rng.integers(2, 360)))
+def _record(
+    rng: np.random.Generator, rules: Rules, row: Mapping[str, str], days: int, event: int
+) -> _Record:
+    zero = date.fromisoformat(row["metastasis_date"])
+    followed = math.ceil(rules.window_days) + PAST if days == BEYOND else days
+    last = zero + _days(followed)
+    birthday = date(zero.year - int(row["age_years"]), zero.month, min(zero.day, 28))
+    born = birthday - _days(int(rng.integers(2, 360)))
     keys = ("patient_id", "sex", "race", "cancer_type")
-    record = _Record({"birth_date": birth, **{key: row[key] for key in keys}}, zero, last)
+    record = _Record({key: row[key] for key in keys}, born, rules, zero, last)
     _history(rng, record, row)
-    _treatments(rng, record, row, _BEYOND_DAYS if beyond else days)
+    _treatments(rng, record, row, followed)
     if event == 1:
-        record.diagnoses.append((str(rng.choice(_SECOND)), last))
+        record.diagnoses.append((_one(rng, _SECOND), last))
         # life goes on after the second primary: later deaths and visits must not count
         if rng.random() < 0.5:
-            later = min(last + _days(int(rng.integers(40, 900))), _EXTRACTION)
+            later = min(last + _days(int(rng.integers(40, 900))), rules.extraction)
             record.death = later if later > last else None
     elif event == 2:
         record.death = last
@@ -133,18 +147,18 @@ def _record(rng: np.random.Generator, row: Mapping[str, str], days: int, event: 
 
 def _history(rng: np.random.Generator, record: _Record, row: Mapping[str, str]) -> None:
     zero = record.zero
-    first = int(
-        rng.integers(0, 85) if row["de_novo_metastatic"] == "yes" else rng.integers(95, 1500)
-    )
-    lobe = str(rng.choice(_LOBES))
-    record.diagnoses += [(lobe, zero - _days(first)), (str(rng.choice(_METASTASES)), zero)]
+    limit = record.rules.de_novo_days
+    at_once = row["de_novo_metastatic"] == "yes"
+    first = int(rng.integers(0, limit - _CLEAR) if at_once else rng.integers(limit + _CLEAR, 1500))
+    lobe = _one(rng, _LOBES)
+    record.diagnoses += [(lobe, zero - _days(first)), (_one(rng, _METASTASES), zero)]
     record.diagnoses.append((lobe, min(zero + _days(int(rng.integers(1, 170))), record.last)))
     codes: list[str] = []
     left = int(row["charlson_index"])
     if left >= 2 and rng.random() < 0.4:
-        codes.append(str(rng.choice(_COMPONENTS[2])))
+        codes.append(_one(rng, _COMPONENTS[2]))
         left -= 2
-    codes += rng.choice(_COMPONENTS[1], left, replace=False).tolist()
+    codes += [_COMPONENTS[1][place] for place in rng.permutation(len(_COMPONENTS[1]))[:left]]
     for name, choices in (
         ("autoimmune_disease", _AUTOIMMUNE),
         ("organ_transplant", _TRANSPLANTS),
@@ -152,7 +166,7 @@ def _history(rng: np.random.Generator, record: _Record, row: Mapping[str, str]) 
         ("dependency", ("Z74.1", "Z73.6")),
     ):
         if row[name] == "yes":
-            codes.append(str(rng.choice(choices)))
+            codes.append(_one(rng, choices))
     record.diagnoses += [(code, zero - _days(int(rng.integers(0, 2000)))) for code in codes]
 
 
@@ -161,21 +175,21 @@ def _treatments(
 ) -> None:
     zero = record.zero
 
-    def after() -> pd.Timestamp:
+    def after() -> date:
         return zero + _days(int(rng.integers(0, min(days, 160))))
 
-    def before() -> pd.Timestamp:
+    def before() -> date:
         return zero - _days(int(rng.integers(20, 1200)))
 
     for name, when in (("prior_chemotherapy", before), ("chemotherapy", after)):
         if row[name] == "yes":
-            record.drugs.append((*_some(rng, _CHEMOTHERAPY), when()))
+            record.drugs.append((*_one(rng, _CHEMOTHERAPY), when()))
     if row["targeted_treatment"] == "yes":
-        record.drugs.append((*_some(rng, _TARGETED), after()))
+        record.drugs.append((*_one(rng, _TARGETED), after()))
     for suffix, codes in (("radiotherapy", _RADIATION), ("surgery", _SURGERY)):
         for name, when in ((f"prior_{suffix}", before), (suffix, after)):
             if row[name] == "yes":
-                record.procedures.append((str(rng.choice(codes)), when()))
+                record.procedures.append((_one(rng, codes), when()))
     if row["days_to_ici"]:
         _inhibitor(rng, record, int(row["days_to_ici"]), days)
 
@@ -183,13 +197,13 @@ def _treatments(
 def _inhibitor(rng: np.random.Generator, record: _Record, wait: int, days: int) -> None:
     """Give an inhibitor every three weeks from the day waited for, of those sold by then."""
     zero = record.zero
-    early = zero + _days(wait) < pd.Timestamp("2015-03-01")
-    name, atc = _some(rng, _EARLY_INHIBITORS if early else _INHIBITORS)
+    early = zero + _days(wait) < _LUNG_INHIBITORS
+    name, atc = _one(rng, _EARLY_INHIBITORS if early else _INHIBITORS)
     doses = range(wait, min(days, wait + 21 * int(rng.integers(1, 9))), 21)
     record.drugs += [(name, atc, zero + _days(dose)) for dose in doses]
 
 
-def _some(rng: np.random.Generator, choices: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+def _one(rng: np.random.Generator, choices: Sequence[Choice]) -> Choice:
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -200,35 +214,37 @@ def _visits(rng: np.random.Generator, record: _Record, event: int) -> None:
     while when < last:
         record.encounters.append(when)
         when += _days(int(rng.integers(40, 200)))
-    # the visit later than six months after the metastasis, and the last contact
-    record.encounters.append(zero + _days(183))
+    # the visit that eligibility asks for, and the last contact
+    record.encounters.append(zero + _days(math.ceil(record.rules.latency_days)))
     if event < 2:
         record.encounters.append(last)
 
 
 def _broken(rng: np.random.Generator, record: _Record, reason: str) -> _Record:  # noqa: C901 - one case per rule
     """Make a patient break one rule of eligibility and none of those before it."""
-    zero = record.zero
-    soon = zero + _days(int(rng.integers(5, 170)))
+    zero, rules = record.zero, record.rules
+    lived = math.ceil(rules.latency_days)
+    soon = zero + _days(int(rng.integers(_CLEAR, lived - _CLEAR)))
     match reason:
         case "no_metastasis":
             record.diagnoses = [(c, d) for c, d in record.diagnoses if c not in _METASTASES]
         case "other_years":
-            _shift(record, pd.Timestamp("2003-12-31") - _days(int(rng.integers(0, 900))))
+            _shift(record, rules.enrolment_start - _days(int(rng.integers(1, 900))))
         case "minor":
-            record.person["birth_date"] = zero - _days(int(rng.integers(4000, 6400)))
+            under_age = 365 * rules.age_min - int(rng.integers(_CLEAR, 2500))
+            record.born = zero - _days(under_age)
         case "no_visit_before":
             record.encounters = [day for day in record.encounters if day >= zero]
         case "early_death":
             _end(record, soon, death=True)
         case "early_cancer":
-            record.diagnoses.append((str(rng.choice(_SECOND)), soon))
+            record.diagnoses.append((_one(rng, _SECOND), soon))
         case "no_visit_after":
             _end(record, soon, death=False)
         case "second_lung":
             known = {code for code, _ in record.diagnoses}
             other = next(lobe for lobe in _LOBES if lobe not in known)
-            record.diagnoses.append((other, max(record.last, zero + _days(190))))
+            record.diagnoses.append((other, max(record.last, zero + _days(lived + _CLEAR))))
         case "no_treatment":
             record.drugs = [drug for drug in record.drugs if drug[2] < zero]
             record.procedures = [one for one in record.procedures if one[1] < zero]
@@ -237,9 +253,9 @@ def _broken(rng: np.random.Generator, record: _Record, reason: str) -> _Record: 
     return record
 
 
-def _shift(record: _Record, zero: pd.Timestamp) -> None:
+def _shift(record: _Record, zero: date) -> None:
     gap = record.zero - zero
-    record.person["birth_date"] = pd.Timestamp(str(record.person["birth_date"])) - gap
+    record.born -= gap
     record.diagnoses = [(code, day - gap) for code, day in record.diagnoses]
     record.drugs = [(name, atc, day - gap) for name, atc, day in record.drugs]
     record.procedures = [(code, day - gap) for code, day in record.procedures]
@@ -247,7 +263,7 @@ def _shift(record: _Record, zero: pd.Timestamp) -> None:
     record.death = None if record.death is None else record.death - gap
 
 
-def _end(record: _Record, day: pd.Timestamp, *, death: bool) -> None:
+def _end(record: _Record, day: date, *, death: bool) -> None:
     """Leave out everything after a day, on which the patient dies or is seen for the last time."""
     record.diagnoses = [one for one in record.diagnoses if one[1] <= day]
     record.drugs = [one for one in record.drugs if one[2] <= day]
@@ -256,13 +272,15 @@ def _end(record: _Record, day: pd.Timestamp, *, death: bool) -> None:
     record.death = day if death else None
 
 
-def _days(number: int) -> pd.Timedelta:
-    return pd.Timedelta(days=number)
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)
 
 
 def _frames(records: list[_Record]) -> dict[str, pd.DataFrame]:
     cells: dict[str, Iterator[tuple[object, ...]]] = {
-        "patients": (tuple(r.person[column] for column in TABLES["patients"]) for r in records),
+        "patients": (
+            tuple(r.person.get(column, r.born) for column in TABLES["patients"]) for r in records
+        ),
         "diagnoses": ((_id(r), *one) for r in records for one in r.diagnoses),
         "deaths": ((_id(r), r.death) for r in records if r.death is not None),
         "encounters": ((_id(r), day) for r in records for day in r.encounters),
@@ -272,9 +290,6 @@ def _frames(records: list[_Record]) -> dict[str, pd.DataFrame]:
     frames = {}
     for name, columns in TABLES.items():
         frame = pd.DataFrame(list(cells[name]), columns=list(columns)).drop_duplicates()
-        for column, kind in columns.items():
-            if kind == "DATE":
-                frame[column] = pd.to_datetime(frame[column]).dt.date
         by = ["patient_id", *(["date"] if "date" in columns else [])]
         frames[name] = frame.sort_values(by, kind="stable", ignore_index=True)
     return frames

@@ -1,188 +1,197 @@
 """The synthetic patients of `mlc_second_primary` as the table that is analysed.
 
-Where printed numbers contradict each other, the table follows the audit: 687 treated patients
-before matching (not 685), all of them with earlier chemotherapy, 231 with earlier radiotherapy. The
-29 second primaries of matched controls are those that the printed total (39), both 5-year
-incidences, the risk difference and the hazard ratio's interval need; the paper's text prints 23.
+Covariates that the matching sees and follow-up are made first, each by its own module; here they
+become patients, with what the paper prints of their treatment, their waits and their dates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from replica.synthesis.second_primary_covariates import (
+from replica.errors import SynthesisError
+from replica.events.facts import rules_of
+from replica.protocol import ArmKey, Study
+from replica.published import PublishedValue
+from replica.second_primary import EITHER, EVENT, WAIT
+from replica.synthesis.second_primary_covariates import make_patterns
+from replica.synthesis.second_primary_dates import dates_of
+from replica.synthesis.second_primary_partners import (
     AGE,
     AUTOIMMUNE,
     FEMALE,
     INDEX,
-    PAIRS,
     TRANSPLANT,
     TYPE,
-    Patterns,
-    make_patterns,
 )
+from replica.synthesis.second_primary_targets import PrintedStudy, read_targets
 from replica.synthesis.second_primary_times import (
-    BEYOND,
-    MONTH,
-    SINCE_INHIBITOR,
     FollowUp,
+    loner_follow_up,
     matched_follow_up,
     other_follow_up,
 )
-
-SEED = 2
-"""Seed of the committed patients; few seeds end with everybody matched as printed."""
+from replica.synthesis.second_primary_waits import waits_of
 
 Integers = NDArray[np.int64]
-TYPES = ("lung", "melanoma", "kidney", "other")
-_START, _FIRST_INHIBITOR = pd.Timestamp("2004-02-01"), pd.Timestamp("2011-04-01")
-_ENROLMENT_END, _EXTRACTION = pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-25")
+Bools = NDArray[np.bool_]
 
-# Patients with `yes`, of the matched treated, the unmatched treated, the matched controls and the
-# other controls. Printed are the first and third of each earlier treatment with the sums before
-# matching, and the first of the others.
-_YES = {
-    "prior_chemotherapy": (685, 2, 562, 1223),
-    "prior_radiotherapy": (231, 0, 215, 365),
-    "prior_surgery": (41, 0, 31, 142),
-    "de_novo_metastatic": (216, 1, 221, 480),
-    "smoking": (171, 0, 178, 390),
-    "dependency": (62, 0, 66, 171),
-    "chemotherapy": (684, 2, 530, 1130),
-    "targeted_treatment": (75, 0, 96, 215),
-    "radiotherapy": (231, 1, 226, 505),
-    "surgery": (41, 0, 45, 92),
+# What is not printed of an arm: our shares of `yes`, near those printed of the other arm.
+CONTROL_SHARES = {
+    "de_novo_metastatic": 0.325,
+    "smoking": 0.264,
+    "dependency": 0.10,
+    "chemotherapy": 0.77,
+    "targeted_treatment": 0.145,
+    "radiotherapy": 0.34,
+    "surgery": 0.063,
 }
-_RACES = ("white", "black", "asian", "unknown")
+TREATED_SHARES = {"dependency": 0.09, "prior_chemotherapy": 1.0, "chemotherapy": 1.0}
+RACES = {"asian": 0.06, "black": 0.13, "unknown": 0.13, "white": 0.68}
+# Days to the first inhibitor of the treated who are never matched.
+LONER_WAIT = 28
+# Treatments after the metastasis: who had none of them, and no inhibitor, is not eligible.
+GIVEN = ("chemotherapy", "targeted_treatment", "radiotherapy", "surgery")
 
 
 @dataclass(frozen=True)
 class Patients:
-    """The table that is analysed, and what events also need: days, kinds of event, waits.
+    """The table that is analysed, and what events also need: days and kinds of event.
 
     `days` is the whole follow-up (`BEYOND` past the window), `event` 0 none, 1 second primary,
     2 death.
     """
 
+    study: Study
     table: pd.DataFrame
     days: Integers
     event: Integers
 
 
-def make_patients(seed: int = SEED) -> Patients:
-    """Make the 2,844 synthetic patients; the same seed gives the same patients.
+def make_patients(
+    study: Study, published: Sequence[PublishedValue], left_out: Collection[str], seed: int
+) -> Patients:
+    """Make the synthetic patients; the same seed gives the same patients.
+
+    Parameters
+    ----------
+    study, published
+        A study of second primaries and what its paper prints.
+    left_out
+        Ids of printed rows that contradict others and give way.
+    seed
+        Of every random choice.
 
     Raises
     ------
     SynthesisError
-        If the seed leads to no patients that match as printed.
+        If a number is not printed that they are made from, or the seed leads to none that match as
+        printed.
     """
-    rng = np.random.default_rng(seed)
-    patterns = make_patterns(rng)
+    printed = read_targets(study, published, left_out)
+    patterns = make_patterns(np.random.default_rng(seed), printed)
     times = np.random.default_rng([seed, 1])
-    treated, control = matched_follow_up(times, PAIRS)
+    treated, control, shape = matched_follow_up(times, printed)
     groups = [
         treated,
-        FollowUp(np.array([640, 1210]), np.array([0, 0])),
+        loner_follow_up(printed, len(patterns.unmatched_treated)),
         control,
-        other_follow_up(times, len(patterns.unmatched_control), second=51),
+        other_follow_up(times, printed, shape, len(patterns.unmatched_control)),
     ]
-    return _table(np.random.default_rng([seed, 2]), patterns, groups)
-
-
-def _table(rng: np.random.Generator, patterns: Patterns, groups: list[FollowUp]) -> Patients:
     rows = np.vstack(
-        [
-            patterns.treated,
-            patterns.unmatched_treated,
-            patterns.control,
-            patterns.unmatched_control,
-        ]
+        [patterns.treated, patterns.unmatched_treated, patterns.control, patterns.unmatched_control]
     )
+    return _table(np.random.default_rng([seed, 2]), printed, rows, groups)
+
+
+def _table(
+    rng: np.random.Generator, printed: PrintedStudy, rows: Integers, groups: list[FollowUp]
+) -> Patients:
+    study, rules = printed.study, rules_of(printed.study)
     sizes = [len(group.days) for group in groups]
     days = np.concatenate([group.days for group in groups])
     event = np.concatenate([group.event for group in groups])
     months = np.concatenate([group.months for group in groups])
     is_treated = np.arange(len(rows)) < sizes[0] + sizes[1]
-    yes = {
-        name: np.concatenate(
-            [
-                rng.permutation(np.repeat([True, False], [count, size - count]))
-                for count, size in zip(counts, sizes, strict=True)
-            ]
-        )
-        for name, counts in _YES.items()
+    waits = [*waits_of(rng, printed, groups[0]).tolist(), *[LONER_WAIT] * sizes[1]]
+    counted = months < rules.window_months
+    types = np.array(study.covariate("cancer_type").level_keys)
+    columns: dict[str, Any] = {
+        "patient_id": "",
+        "arm": np.where(is_treated, "treated", "control"),
+        "sex": np.where(rows[:, FEMALE] == 1, "female", "male"),
+        "autoimmune_disease": _words(rows[:, AUTOIMMUNE] == 1),
+        "organ_transplant": _words(rows[:, TRANSPLANT] == 1),
+        "cancer_type": types[rows[:, TYPE]],
+        "race": rng.choice(list(RACES), len(rows), p=list(RACES.values())),
+        **{name: _words(marks) for name, marks in _yes(rng, printed, sizes).items()},
+        "age_years": rows[:, AGE],
+        "charlson_index": rows[:, INDEX],
+        WAIT: [str(wait) for wait in waits] + [""] * (len(rows) - len(waits)),
+        "metastasis_date": dates_of(rng, rules, days, event, is_treated),
+        "follow_up_months": [f"{value:.2f}" for value in months],
+        EVENT: ((event == 1) & counted).astype(int),
+        EITHER: ((event > 0) & counted).astype(int),
     }
-    # who was never treated after the metastasis is not eligible
-    given = ("chemotherapy", "targeted_treatment", "radiotherapy", "surgery")
-    yes["chemotherapy"] |= ~is_treated & ~np.any([yes[name] for name in given], axis=0)
-    waits = _waits(rng, groups[0], sizes[1])
-    table = pd.DataFrame(
-        {
-            "patient_id": "",
-            "arm": np.where(is_treated, "treated", "control"),
-            "sex": np.where(rows[:, FEMALE] == 1, "female", "male"),
-            "autoimmune_disease": _words(rows[:, AUTOIMMUNE] == 1),
-            "organ_transplant": _words(rows[:, TRANSPLANT] == 1),
-            "cancer_type": np.array(TYPES)[rows[:, TYPE]],
-            "race": rng.choice(_RACES, len(rows), p=(0.68, 0.13, 0.06, 0.13)),
-            **{name: _words(marks) for name, marks in yes.items()},
-            "age_years": rows[:, AGE],
-            "charlson_index": rows[:, INDEX],
-            "days_to_ici": [str(wait) for wait in waits] + [""] * (len(rows) - len(waits)),
-            "metastasis_date": _dates(rng, days, is_treated),
-            "follow_up_months": [f"{value:.2f}" for value in months],
-            "second_primary": ((event == 1) & (months < 120)).astype(int),
-            "second_primary_or_death": ((event > 0) & (months < 120)).astype(int),
-        }
-    )
-    shuffled = rng.permutation(len(table))
-    table = table.iloc[shuffled].reset_index(drop=True)
+    shuffled = rng.permutation(len(rows))
+    table = pd.DataFrame(columns).iloc[shuffled].reset_index(drop=True)
     table["patient_id"] = [f"M{number:04d}" for number in range(1, len(table) + 1)]
-    return Patients(table, days[shuffled], event[shuffled])
+    return Patients(study, table, days[shuffled], event[shuffled])
 
 
-def _words(marks: NDArray[np.bool_]) -> NDArray[np.str_]:
+def _words(marks: Bools) -> NDArray[np.str_]:
     return np.where(marks, "yes", "no")
 
 
-def _dates(rng: np.random.Generator, days: Integers, is_treated: NDArray[np.bool_]) -> list[str]:
-    """Dates of metastasis that leave room for the follow-up before the extraction."""
-    needed = np.where(days == BEYOND, 3700, days)
-    found = []
-    for follow_up, treated in zip(needed.tolist(), is_treated.tolist(), strict=True):
-        start = _FIRST_INHIBITOR if treated else _START
-        end = min(_ENROLMENT_END, _EXTRACTION - pd.Timedelta(days=follow_up + 1))
-        room = max(0, (end - start).days)
-        found.append(f"{start + pd.Timedelta(days=int(rng.integers(0, room + 1))):%Y-%m-%d}")
-    return found
-
-
-def _waits(rng: np.random.Generator, treated: FollowUp, others: int) -> list[int]:
-    """Days to the first inhibitor: quartiles 21, 34, 68, and the printed time to second primary."""
-    n = len(treated.days)
-    waits = np.zeros(n, dtype=np.int64)
-    second = np.flatnonzero(treated.event == 1)
-    second = second[np.argsort(treated.days[second], kind="stable")]
-    waits[second] = treated.days[second] - np.rint(np.array(SINCE_INHIBITOR) * MONTH).astype(int)
-    given = waits[second]
-    # of 685 sorted values those at 171, 342 and 513 are the quartiles
-    quarters = [
-        (172, rng.integers(3, 21, n), 21),
-        (171, rng.integers(22, 34, n), 34),
-        (171, rng.integers(35, 68, n), 68),
-        (n - 514, 69 + rng.exponential(80, n).astype(np.int64), 69),
+def _yes(rng: np.random.Generator, printed: PrintedStudy, sizes: Sequence[int]) -> dict[str, Bools]:
+    """Mark `yes` in every column that no module before has made, group by group."""
+    study = printed.study
+    made = {"autoimmune_disease", "organ_transplant"}
+    names = [
+        column.key
+        for column in (*study.covariates, *study.characteristics)
+        if column.level_keys == ("yes", "no") and column.key not in made
     ]
-    limits = ((0, 21), (21, 34), (34, 68), (68, np.inf))
-    drawn: list[int] = []
-    for (size, values, heap), (low, high) in zip(quarters, limits, strict=True):
-        free = size - int(((given > low) & (given <= high)).sum())
-        drawn += [heap] * 12 + values[: free - 12].tolist()
-    rest = rng.permutation(np.flatnonzero(treated.event != 1))
-    # a patient lives to be treated: the wait ends before the follow-up does
-    waits[rest] = np.minimum(rng.permutation(drawn), treated.days[rest] - 10)
-    return [*waits.tolist(), *([28] * others)]
+    yes = {}
+    for name in names:
+        treated = _group_counts(printed, name, "treated", sizes[:2])
+        control = _group_counts(printed, name, "control", sizes[2:])
+        yes[name] = np.concatenate(
+            [
+                rng.permutation(np.arange(size) < count)
+                for count, size in zip((*treated, *control), sizes, strict=True)
+            ]
+        )
+    none = ~np.any([yes[name] for name in GIVEN], axis=0)
+    none[: sizes[0] + sizes[1]] = False
+    yes["chemotherapy"] |= none
+    return yes
+
+
+def _group_counts(
+    printed: PrintedStudy, name: str, arm: ArmKey, sizes: Sequence[int]
+) -> tuple[int, int]:
+    """Patients of one arm with `yes`: of the matched and of the others."""
+    matched, others = sizes
+    before = printed.counts[arm, "before"].yes.get(name)
+    after = printed.counts[arm, "after"].yes.get(name)
+    share = {"treated": TREATED_SHARES, "control": CONTROL_SHARES}[arm].get(name)
+    if before is not None:
+        # without a count after matching, as many as can be are not matched
+        after = before - min(before, others) if after is None else after
+    elif after is not None:
+        before = after + (0 if share is None else round(share * others))
+    elif share is not None:
+        after = round(share * matched)
+        before = after + round(share * others)
+    if before is None or after is None or not 0 <= before - after <= others or after > matched:
+        raise SynthesisError(
+            f"{printed.study.key}: {name} ({arm}): found {before} before and {after} after "
+            f"matching, of {matched + others} and {matched}; no patients can be made of these."
+        )
+    return after, before - after
