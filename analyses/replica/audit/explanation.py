@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from replica.audit.claims import Claim
-from replica.audit.edits import Edit, edits
+from replica.audit.edit import Edit
+from replica.audit.edits import edits, pairs
 from replica.audit.finding import Checked, Explanation, Finding
 from replica.audit.rule import Rule
 from replica.audit.rules import all_rules
@@ -35,9 +36,9 @@ class Candidate:
         return (self.raised - self.resolved, -self.gained)
 
     @property
-    def rank(self) -> tuple[int, int, int, int, str]:
-        """The order of candidates: by score, then by the size of the slip."""
-        return (*self.score, self.edit.cost, len(self.edit.changes), self.edit.text)
+    def rank(self) -> tuple[int, int, int, int]:
+        """The order of candidates: by score, then by the size of the slip; equals as tried."""
+        return (*self.score, self.edit.cost, len(self.edit.changes))
 
 
 @dataclass(frozen=True)
@@ -117,23 +118,58 @@ def search(table: PrintedTable, finding: Finding, rules: Sequence[Rule]) -> Sear
     own = [rule for rule in rules if rule.name == finding.rule]
     if not own or _of_words(own[0]):
         return Search((), 0)
-    near = _neighbourhood(table, finding)
-    before = {near: _checks(near, table, rules)}
+    weighed = [
+        rule
+        for rule in rules
+        if not _of_words(rule) and (rule.weighed or rule.name == finding.rule)
+    ]
+    searcher = _Searcher(table, finding, own, weighed)
     tried = edits(table, finding)
-    candidates = []
-    for edit in tried:
-        if not _resolves(_checks(edit.apply(near), table, own), finding):
-            continue
-        # Every number of a group depends on its size, so that a size is weighed by all of them.
-        sized = any(table.is_size(table.by_id[name]) for name, _ in edit.changes)
-        rows = table.rows if sized else near
-        if rows not in before:
-            before[rows] = _checks(rows, table, rules)
-        after = _checks(edit.apply(rows), table, rules)
-        candidate = _compare(edit, before[rows], after, minor=finding.severity == "rounding")
-        if candidate.raised < candidate.resolved and candidate.gained > 0:
-            candidates.append(candidate)
+    candidates = searcher.candidates(tried)
+    if not candidates:
+        # two slips at once are the last resort, and count among the edits tried
+        doubled = pairs(table, tried)
+        tried = (*tried, *doubled)
+        candidates = searcher.candidates(doubled)
     return Search(tuple(sorted(candidates, key=lambda each: each.rank)), len(tried))
+
+
+class _Searcher:
+    """Weighs edits of one finding by what they do to the checks around it."""
+
+    def __init__(
+        self, table: PrintedTable, finding: Finding, own: Sequence[Rule], weighed: Sequence[Rule]
+    ) -> None:
+        self.table = table
+        self.finding = finding
+        self.own = own
+        self.weighed = weighed
+        self.near = _neighbourhood(table, finding)
+        self._before: dict[tuple[bool, Rule], list[Checked]] = {}
+
+    def candidates(self, tried: Iterable[Edit]) -> list[Candidate]:
+        """Return the edits that resolve the finding and raise fewer others than they resolve."""
+        found = []
+        for edit in tried:
+            if not _resolves(_checks(edit.apply(self.near), self.table, self.own), self.finding):
+                continue
+            candidate = self._weigh(edit)
+            if candidate.raised < candidate.resolved and candidate.gained > 0:
+                found.append(candidate)
+        return found
+
+    def _weigh(self, edit: Edit) -> Candidate:
+        changed = [self.table.by_id[name] for name, _ in edit.changes]
+        # Every number of a group depends on its size, so that a size is weighed by all of them.
+        sized = any(self.table.is_size(row) for row in changed)
+        rows = self.table.rows if sized else self.near
+        touched = [rule for rule in self.weighed if rule.touched(row.statistic for row in changed)]
+        for rule in touched:
+            if (sized, rule) not in self._before:
+                self._before[sized, rule] = _checks(rows, self.table, [rule])
+        before = [check for rule in touched for check in self._before[sized, rule]]
+        after = _checks(edit.apply(rows), self.table, touched)
+        return _compare(edit, before, after, minor=self.finding.severity == "rounding")
 
 
 def _resolves(checks: Sequence[Checked], finding: Finding) -> bool:
@@ -188,8 +224,8 @@ def _neighbourhood(table: PrintedTable, finding: Finding) -> tuple[PublishedValu
 def _checks(
     rows: Iterable[PublishedValue], table: PrintedTable, rules: Iterable[Rule]
 ) -> list[Checked]:
-    edited = PrintedTable(rows, table.study, table.claims)
-    return [check for rule in rules if not _of_words(rule) for check in rule.check(edited)]
+    edited = table.with_rows(rows)
+    return [check for rule in rules for check in rule.check(edited)]
 
 
 def _alike(one: Checked, other: Checked) -> bool:

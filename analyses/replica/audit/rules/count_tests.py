@@ -48,6 +48,7 @@ class PFromCounts(Rule):
     """A p value follows from its counts by a usual test."""
 
     title = "A p value follows from its counts"
+    reads = frozenset(["n", "percent", "p"])
     needs = "a p value of two groups, and the counts of one item in both"
     how_to_read = (
         "None of Pearson's, Yates', Fisher's, the likelihood-ratio or the trend test on the "
@@ -72,7 +73,7 @@ class PFromCounts(Rule):
 
     def _check(self, table: PrintedTable, case: _Case, usual: str, times: int, of: int) -> Checked:
         computed = ", ".join(f"{name} {_show_p(value)}" for name, value in case.values.items())
-        shown = f"{case.counts.shown}: {computed}; printed {case.row.printed}"
+        shown = f"{case.counts.shown(table.names)}: {computed}; printed {case.row.printed}"
         stated = _stated(table, case.row)
         if case.names:
             if stated and not set(stated) & set(case.names):
@@ -91,7 +92,7 @@ class PFromCounts(Rule):
             f"{message}.",
             certainty="exact" if exact else "model_based",
             severity="rounding" if unknown else _severity(table, case, names),
-            clashes=[case.ids] if exact else (),
+            clashes=[table.open(case.ids)] if exact else (),
         )
 
 
@@ -128,7 +129,7 @@ class WordsFromCounts(Rule):
                 if not values or len(set(significant)) != 1:
                     continue
                 computed = ", ".join(f"{name} {_show_p(p)}" for name, p in values.items())
-                shown = f"{counts.shown} give {computed}"
+                shown = f"{counts.shown(table.names)} give {computed}"
                 if significant[0] == (claim.strength == "significant"):
                     yield self.fits(counts.ids, f"{shown}, as the words say")
                     continue
