@@ -11,11 +11,13 @@ from auditing.reading import Cells
 from auditing.reference import excluded
 from auditing.slips import KINDS, Slip, draw_two, sites
 from replica.audit import Finding, all_rules, check_all, findings
+from replica.audit.edit import Edit
 from replica.audit.explanation import search
 from replica.audit.paper import Paper
 from replica.audit.table import PrintedTable
 
 TWO = "two slips"
+INVERSE = "inverse ratio"
 
 
 @dataclass(frozen=True)
@@ -96,16 +98,21 @@ def judge(paper: Paper, slip: Slip, number: int, clean: set[Finding], *, explain
     ranks = [
         place
         for place, candidate in enumerate(result.candidates, start=1)
-        if truth == set(candidate.edit.changes)
+        if truth == set(candidate.edit.changes) or _inverted(slip, candidate.edit)
     ]
-    best = result.candidates[0].score if result.candidates else None
     return replace(
         outcome,
         rule=first.rule,
         rank=ranks[0] if ranks else 0,
-        as_good=sum(c.score == best for c in result.candidates),
+        as_good=result.as_good if result.candidates else 0,
         tried=result.tried,
     )
+
+
+def _inverted(slip: Slip, edit: Edit) -> bool:
+    """Whether an inverse is undone: the digits lost by inverting cannot come back."""
+    cells = {name for name, _ in slip.changes}
+    return slip.kind == edit.kind == INVERSE and cells == {name for name, _ in edit.changes}
 
 
 def run(
@@ -120,7 +127,7 @@ def run(
 ) -> tuple[Outcome, ...]:
     """Plant `each` slips of every kind, and `twos` pairs of slips; the seed decides which.
 
-    Of each kind the first `searched` that are detectable in principle and found are explained too.
+    Of each kind the first `searched` that are found are explained too.
     """
     asked = dict.fromkeys(KINDS, each) | {TWO: twos}
     asked = {kind: n for kind, n in asked.items() if not kinds or kind in kinds}
@@ -134,7 +141,7 @@ def run(
         left = searched
         for at, (paper, slip) in enumerate(plant(papers, kind, number, rng)):
             judged = judge(paper, slip, at, clean[paper.name], explain=left > 0)
-            left -= judged.detectable and judged.rank is not None
+            left -= judged.rank is not None
             outcomes.append(judged)
             if progress is not None:
                 progress(len(outcomes), total)

@@ -113,6 +113,29 @@ def _swapped_levels(cells: Cells) -> Iterator[dict[str, str]]:
             }
 
 
+def _swapped_groups(cells: Cells) -> Iterator[dict[str, str]]:
+    """Print a level's count and percent of one group in the column of the other."""
+    blocks = cells.blocks()
+    for (item, arm, stage), levels in blocks.items():
+        other = blocks.get((item, "control", stage), {}) if arm == "treated" else {}
+        for level, rows in levels.items():
+            for one, two in [(rows, other[level])] if level in other else []:
+                yield {
+                    a.id: b.printed
+                    for name in ("n", "percent")
+                    for a, b in ((one[name], two[name]), (two[name], one[name]))
+                    if one[name].printed != two[name].printed
+                }
+
+
+def _size(cells: Cells) -> Iterator[dict[str, str]]:
+    """Print the size of another group, wherever a size or a denominator is printed."""
+    for row in cells.rows:
+        if row.statistic == "count_total" or (row.item == "patients" and row.level == ""):
+            for other in sorted(cells.all_sizes() - {int(row.value.value)}):
+                yield {copy.id: str(other) for copy in cells.copies(row)}
+
+
 def _inverse(cells: Cells) -> Iterator[dict[str, str]]:
     for rows in cells.ratios():
         changes: dict[str, str] = {}
@@ -207,8 +230,10 @@ KINDS: Mapping[str, Callable[[Cells], Iterator[dict[str, str]]]] = {
     "decimal point": _single(_point),
     "cells swapped": _swapped_cells,
     "levels swapped": _swapped_levels,
+    "groups exchanged": _swapped_groups,
     "inverse ratio": _inverse,
     "other denominator": _denominator,
+    "size of another group": _size,
     "truncated": _truncated,
     "one-sided p": _one_sided,
     "number of another place": _other_place,

@@ -115,13 +115,15 @@ def _inverse(table: PrintedTable, ratio: PublishedValue) -> Iterator[Edit]:
 
 
 def _inverse_of_counts(table: PrintedTable, row: PublishedValue) -> dict[str, float]:
-    """Return the inverse ratio and its interval from counts, where the printed one follows."""
+    """Return the ratio and its interval from counts, where all that is printed is its inverse."""
     counts = count_table(table, row) if row.statistic == "or" else None
-    found = _two_levels(counts)
+    found, rows = _two_levels(counts), table.estimates[row.estimate_id]
     if found is None:
         return {}
     for ratio in (found, found.inverse()):
-        if table.printed(row).admits(Fraction(1 / ratio.estimate)):
+        inverse = _values(ratio.inverse(), p=False)
+        intervals = {name: table.interval(rows[name]) for name in inverse if name in rows}
+        if all(each is not None and admits(each, inverse[n]) for n, each in intervals.items()):
             return _values(ratio, p=False)
     return {}
 

@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 from replica.audit.table import PrintedTable
 from replica.published import PublishedValue
 
-# Plausibility of a slip: the smaller the number the likelier.
+# Plausibility of a slip: the smaller the number the likelier. What gives the printed number itself,
+# digit for digit, comes before what could have given any.
 COSTS = {
     "number printed elsewhere": 1,
+    "size of another group": 1,
     "truncated": 1,
+    "other denominator": 1,
+    "other test": 1,
+    "other reference level": 1,
+    "one-sided p": 1,
+    "inverse ratio": 1,
     "digit changed": 2,
     "digits swapped": 2,
     "digit dropped": 2,
@@ -18,11 +25,7 @@ COSTS = {
     "decimal point": 2,
     "levels swapped": 2,
     "cells swapped": 2,
-    "inverse ratio": 2,
-    "other denominator": 2,
-    "other reference level": 2,
-    "other test": 2,
-    "one-sided p": 2,
+    "groups exchanged": 2,
     "count and percent": 3,
     "two slips": 6,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -11,6 +12,7 @@ from replica.audit.derived_edits import derived
 from replica.audit.edit import Edit, copies, single
 from replica.audit.finding import Finding
 from replica.audit.interval import show
+from replica.audit.swapped_edits import swapped
 from replica.audit.table import PrintedTable
 from replica.published import PublishedValue, parse_printed
 
@@ -35,11 +37,14 @@ def edits(table: PrintedTable, finding: Finding) -> tuple[Edit, ...]:
     found: dict[tuple[tuple[str, str], ...], Edit] = {}
     for name in finding.rows:
         row = table.by_id[name]
-        for edit in _edits_of(table, row):
-            changed = any(table.by_id[key].printed != text for key, text in edit.changes)
-            known = found.get(edit.changes)
-            if changed and (known is None or edit.cost < known.cost):
-                found[edit.changes] = edit
+        for made in _edits_of(table, row):
+            changes = tuple(
+                each for each in made.changes if table.by_id[each[0]].printed != each[1]
+            )
+            edit = replace(made, changes=changes)
+            known = found.get(changes)
+            if changes and (known is None or edit.cost < known.cost):
+                found[changes] = edit
     return tuple(found.values())
 
 
@@ -70,8 +75,7 @@ def pairs(table: PrintedTable, tried: tuple[Edit, ...]) -> tuple[Edit, ...]:
 def _edits_of(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
     for kind, text in _texts(table, row):
         yield single(table, kind, row, text)
-    yield from _swapped_cells(table, row)
-    yield from _swapped_levels(table, row)
+    yield from swapped(table, row)
     yield from _count_and_percent(table, row)
     yield from derived(table, row)
 
@@ -121,52 +125,6 @@ def _slips(text: str) -> Iterator[tuple[str, str]]:
         moved = f"{whole.lstrip('0') or ''}{decimals[0]}.{decimals[1:]}".rstrip(".")
         yield "decimal point", moved
         yield "decimal point", f"{whole[:-1] or '0'}.{whole[-1:] or '0'}{decimals}"
-
-
-def _swapped_cells(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
-    """Yield swaps with the next cell: of another arm, level or stage, or of the same estimate."""
-    names = ("item", "level", "arm", "stage", "subgroup", "outcome", "comparator", "model", "time")
-    for other in table.rows:
-        if other.where != row.where or other.id == row.id or other.printed == row.printed:
-            continue
-        apart = sum(getattr(row, name) != getattr(other, name) for name in names)
-        same_cell = other.estimate_id == row.estimate_id and {row.statistic, other.statistic} <= {
-            "ci_low",
-            "ci_high",
-            "q1",
-            "q3",
-            "median",
-            "hr",
-            "or",
-        }
-        if (apart == 1 and other.statistic == row.statistic) or same_cell:
-            changes = tuple(sorted([(row.id, other.printed), (other.id, row.printed)]))
-            text = f"{row.printed} and {other.printed} stand in each other's place"
-            yield Edit("cells swapped", changes, text)
-
-
-def _swapped_levels(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
-    """Yield swaps of two levels of one arm, counts and percents, wherever they are printed."""
-    if row.statistic not in ("n", "percent") or not row.level:
-        return
-    places = [key for key in table.levels if key[1:] == (row.item, row.arm, row.stage)]
-    names = {name for key in places for name in table.levels[key]} - {row.level, ""}
-    for name in sorted(names):
-        changes: list[tuple[str, str]] = []
-        for key in places:
-            levels = table.levels[key]
-            if row.level not in levels or name not in levels:
-                continue
-            one, other = (table.estimates[levels[level].estimate_id] for level in (row.level, name))
-            for statistic in ("n", "percent"):
-                if statistic in one and statistic in other:
-                    changes.append((one[statistic].id, other[statistic].printed))
-                    changes.append((other[statistic].id, one[statistic].printed))
-        first, second = (table.names.level(row.item, level) for level in (row.level, name))
-        where = f"{table.names.item(row.item)}, {table.names.arm(row.arm)}"
-        text = f"{where}: {first} and {second} stand in each other's place"
-        if changes:
-            yield Edit("levels swapped", tuple(sorted(changes)), text)
 
 
 def _count_and_percent(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:

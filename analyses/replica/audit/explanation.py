@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from replica.audit.claims import Claim
+from replica.audit.decimals import Decimals
 from replica.audit.edit import Edit
 from replica.audit.edits import edits, pairs
 from replica.audit.finding import Checked, Explanation, Finding
@@ -20,8 +21,9 @@ from replica.published import PublishedValue
 class Candidate:
     """A slip that resolves a finding, and what else it does to its neighbourhood.
 
-    `resolved` and `raised` count findings, `gained` checks that fit (less those that no longer
-    do), `reconciled` the rows of the findings resolved.
+    `resolved` and `raised` count findings, `gained` the rows that a check confirms (less those that
+    it no longer does), `reconciled` the rows of the findings resolved, `unusual` the changed
+    numbers whose decimals are not those of their place.
     """
 
     edit: Edit
@@ -29,16 +31,21 @@ class Candidate:
     raised: int
     gained: int
     reconciled: int
+    unusual: int
 
     @property
-    def score(self) -> tuple[int, int]:
-        """How well it does, the smaller the better: findings left over, then checks that fit."""
-        return (self.raised - self.resolved, -self.gained)
+    def score(self) -> tuple[int, int, int]:
+        """How well it does, the smaller the better: findings left, decimals, rows confirmed."""
+        return (self.raised - self.resolved, self.unusual, -self.gained)
 
     @property
-    def rank(self) -> tuple[int, int, int, int]:
-        """The order of candidates: by score, then by the size of the slip; equals as tried."""
-        return (*self.score, self.edit.cost, len(self.edit.changes))
+    def rank(self) -> tuple[int, ...]:
+        """The order of candidates: findings left, decimals, size of the slip, rows confirmed.
+
+        Equals stay in the order in which they were tried.
+        """
+        left, unusual, confirmed = self.score
+        return left, unusual, self.edit.cost, confirmed, len(self.edit.changes)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,6 @@ class Search:
         if not self.candidates:
             return None
         best = self.candidates[0]
-        as_good = sum(each.score == best.score for each in self.candidates)
         text = f"{best.edit.text}; agrees with {best.reconciled} rows"
         if len(self.candidates) > 1:
             text += f". Next: {self.candidates[1].edit.text}"
@@ -62,8 +68,13 @@ class Search:
             text=f"{text}.",
             would_be=best.edit.would_be,
             tried=self.tried,
-            chance=as_good / self.tried,
+            chance=self.as_good / self.tried,
         )
+
+    @property
+    def as_good(self) -> int:
+        """How many edits do as well as the best one, or better but by a larger slip."""
+        return sum(each.score <= self.candidates[0].score for each in self.candidates)
 
 
 def explained(
@@ -145,6 +156,7 @@ class _Searcher:
         self.own = own
         self.weighed = weighed
         self.near = _neighbourhood(table, finding)
+        self.decimals = Decimals(table)
         self._before: dict[tuple[bool, Rule], list[Checked]] = {}
 
     def candidates(self, tried: Iterable[Edit]) -> list[Candidate]:
@@ -169,7 +181,11 @@ class _Searcher:
                 self._before[sized, rule] = _checks(rows, self.table, [rule])
         before = [check for rule in touched for check in self._before[sized, rule]]
         after = _checks(edit.apply(rows), self.table, touched)
-        return _compare(edit, before, after, minor=self.finding.severity == "rounding")
+        unusual = sum(
+            self.decimals.unusual(self.table.by_id[name], text) for name, text in edit.changes
+        )
+        minor = self.finding.severity == "rounding"
+        return _compare(edit, before, after, unusual=unusual, minor=minor)
 
 
 def _resolves(checks: Sequence[Checked], finding: Finding) -> bool:
@@ -180,7 +196,7 @@ def _resolves(checks: Sequence[Checked], finding: Finding) -> bool:
 
 
 def _compare(
-    edit: Edit, before: Sequence[Checked], after: Sequence[Checked], *, minor: bool
+    edit: Edit, before: Sequence[Checked], after: Sequence[Checked], *, unusual: int, minor: bool
 ) -> Candidate:
     old = [check for check in before if check.finding is not None]
     new = [check for check in after if check.finding is not None]
@@ -193,9 +209,14 @@ def _compare(
         if (minor or (each.finding is not None and each.finding.severity != "rounding"))
         and not any(_alike(one, each) for one in old)
     ]
-    gained = sum(check.fits for check in after) - sum(check.fits for check in before)
+    gained = len(_confirmed(after)) - len(_confirmed(before))
     reconciled = {name for one in resolved for name in one.ids}
-    return Candidate(edit, len(resolved), len(raised), gained, len(reconciled))
+    return Candidate(edit, len(resolved), len(raised), gained, len(reconciled), unusual)
+
+
+def _confirmed(checks: Iterable[Checked]) -> set[tuple[str, str]]:
+    """Name what is confirmed by which rule; how many checks say so depends on their grouping."""
+    return {(check.rule, name) for check in checks if check.fits for name in check.ids}
 
 
 def _of_words(rule: Rule) -> bool:

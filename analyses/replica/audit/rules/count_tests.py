@@ -23,10 +23,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "fisher": (FISHER,),
     "yates": (YATES,),
     "continuity": (YATES,),
-    "chi-square": (PEARSON, YATES),
-    "chi square": (PEARSON, YATES),
     "pearson": (PEARSON,),
 }
+# A chi-square test of which neither name is given may be with the correction or without.
+_CHI_SQUARE = ("chi-square", "chi square")
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,10 @@ def _stated(table: PrintedTable, row: PublishedValue) -> tuple[str, ...]:
     for claim in table.claims_about.get(row.estimate_id, ()):
         if claim.direction == "method":
             words = claim.claim.casefold()
-            for word, names in _WORDS.items():
-                if word in words:
-                    found.update(dict.fromkeys(names))
+            named = [name for word, names in _WORDS.items() if word in words for name in names]
+            if any(word in words for word in _CHI_SQUARE) and not {PEARSON, YATES} & set(named):
+                named += [PEARSON, YATES]
+            found.update(dict.fromkeys(named))
     return tuple(found)
 
 
