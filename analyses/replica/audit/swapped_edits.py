@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replica.audit.edit import Edit, several, single
-from replica.audit.table import ALL, PrintedTable
+from replica.audit.table import ALL, ARMS, EACH_ARM, PrintedTable
 from replica.published import PublishedValue
 
 _COLUMNS = (
@@ -104,19 +104,31 @@ def _exchanged(
 
 
 def _sizes(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
-    """Yield the sizes of other groups: of the other stage, the other arm, or of both arms."""
-    known = {found[0] for key in table.sizes if (found := table.size(*key)) is not None}
-    everyone = [table.count(r) for r in table.rows if table.is_size(r) and r.arm == ALL]
-    known |= {count for count in everyone if count is not None}
-    stages = sorted({stage for _, stage in table.sizes})
-    for stage in stages:
-        pair = [table.size(arm, stage) for arm in ("treated", "control")]
-        if pair[0] is not None and pair[1] is not None:
-            known.add(pair[0][0] + pair[1][0])
-    for size in sorted(known - {table.count(row)}):
+    """Yield what belongs where another group's size is printed: a size, or what sizes leave."""
+    sizes = _sizes_of_groups(table)
+    printed, own = table.count(row), (row.arm, row.stage)
+    of_others = {size for key, size in sizes.items() if key != own}
+    if printed not in of_others and row.statistic != "count_total":
+        return
+    known = set(sizes.values())
+    for stage in {stage for _, stage in sizes}:
+        one, other, every = (sizes.get((arm, stage)) for arm in (*ARMS, ALL))
+        known |= {every - n for n in (one, other) if every is not None and n is not None}
+        known |= {one + other} if one is not None and other is not None else set()
+    for size in sorted(size for size in known if size > 0 and size != printed):
         if row.statistic == "count_total":
             yield single(table, "size of another group", row, str(size))
         else:
             where = f"{table.names.subject(row, statistic=True)}, {row.where}"
             said = f"{where} printed {row.printed} for {size}"
             yield several(table, "size of another group", {row.id: str(size)}, said)
+
+
+def _sizes_of_groups(table: PrintedTable) -> dict[tuple[str, str], int]:
+    """Return the sizes of the arms and of all patients, by arm and stage."""
+    found = {key: size[0] for key in table.sizes if (size := table.size(*key)) is not None}
+    for row in table.rows:
+        count = table.count(row)
+        if table.is_size(row) and row.arm == ALL and row.level != EACH_ARM and count is not None:
+            found.setdefault((ALL, row.stage), count)
+    return found

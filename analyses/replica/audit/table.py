@@ -18,7 +18,7 @@ from replica.published import Printed, PublishedValue, parse_printed
 SIZE_ITEMS = ("patients", "group_size", "participants", "subjects", "sample_size", "cohort_size")
 EACH_ARM = "each_arm"
 ALL = "all"
-_ARMS = ("treated", "control")
+ARMS = ("treated", "control")
 # So many percents of a column that follow from the group's size bear it out.
 _FOLLOWING = 3
 
@@ -191,7 +191,7 @@ class PrintedTable:
 
     def _stands(self, row: PublishedValue) -> bool:
         count, stage = self.count(row), row.stage
-        arm = _ARMS[0] if row.level == EACH_ARM else row.arm
+        arm = ARMS[0] if row.level == EACH_ARM else row.arm
         usual = self.size(arm, stage)
         if not count or usual is None or usual[0] != count:
             return False
@@ -207,11 +207,11 @@ class PrintedTable:
         ]
         others = [
             self.count(row)
-            for other in _ARMS
+            for other in ARMS
             if other != arm
             for row in self.sizes.get((other, stage), ())
         ]
-        if arm not in _ARMS or count is None:
+        if arm not in ARMS or count is None:
             return False
         return any(w - o == count for w in whole for o in others if w is not None and o is not None)
 
