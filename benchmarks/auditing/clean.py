@@ -83,6 +83,7 @@ def paper(key: str, *, matching: bool, style: Style, seed: int) -> Paper:
     return Paper(name, tuple(writer.rows), claims)
 
 
+@cache
 def clean_papers(seed: int) -> tuple[Paper, ...]:
     """Return every clean paper: each data set as it is, and matched where it is large enough."""
     papers = []

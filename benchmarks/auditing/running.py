@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
+from auditing.clean import clean_papers
 from auditing.reading import Cells
 from auditing.reference import excluded
 from auditing.slips import KINDS, Slip, draw_two, sites
-from replica.audit import Finding, all_rules, check_all, findings
+from replica.audit import Claim, Finding, all_rules, check_all, findings
 from replica.audit.edit import Edit
 from replica.audit.explanation import search
 from replica.audit.paper import Paper
 from replica.audit.table import PrintedTable
+from replica.published import PublishedValue
 
+# So many slips make a piece of work.
+_PIECE = 10
 TWO = "two slips"
 INVERSE = "inverse ratio"
 
@@ -25,20 +31,21 @@ class Outcome:
     """What became of one planted slip.
 
     `detectable` says that arithmetic excludes it, `found` that a finding names a changed number,
-    `exact` that one that rests on arithmetic does, `marked` that it is graded above rounding.
-    `rank` is the place of the true edit among those offered (1 the first; 0 not among them), `None`
-    where nothing was searched; `tried` counts the edits searched.
+    `exact` that one that rests on arithmetic does. `false_headlines` counts headline findings that
+    name no changed number. `rank` is the place of the true edit among those offered (1 the first; 0
+    not among them), `as_good` how many edits do as well as the first, `tried` how many were tried.
     """
 
-    paper: str
+    table: str
     kind: str
     number: int
+    changed: int
     detectable: bool
     found: bool
     exact: bool
-    marked: bool
+    false_headlines: int
     rule: str = ""
-    rank: int | None = None
+    rank: int = 0
     as_good: int = 0
     tried: int = 0
 
@@ -71,26 +78,25 @@ def plant(
         yield paper, slips[orders[at].pop()]
 
 
-def judge(paper: Paper, slip: Slip, number: int, clean: set[Finding], *, explain: bool) -> Outcome:
+def judge(paper: Paper, slip: Slip, number: int) -> Outcome:
     """Audit a paper with a slip in it, and search the slip."""
     rows = slip.apply(paper.published)
-    slipped = replace(paper, published=rows)
     changed = {name for name, _ in slip.changes}
-    statistics = {row.statistic for row in rows if row.id in changed}
-    touched = [rule for rule in all_rules() if rule.touched(statistics)]
-    checks = check_all(rows, paper.study, paper.claims, rules=touched)
-    found = [f for f in findings(checks) if f not in clean and changed & set(f.ids)]
+    known = set(_findings(paper.published, paper.claims))
+    new = [f for f in _findings(rows, paper.claims) if f not in known]
+    found = [f for f in new if changed & set(f.ids)]
     outcome = Outcome(
         paper.name,
         slip.kind,
         number,
-        detectable=excluded(slipped),
+        len(changed),
+        detectable=excluded(replace(paper, published=rows)),
         found=bool(found),
         exact=any(f.certainty == "exact" for f in found),
-        marked=any(f.severity != "rounding" for f in found),
+        false_headlines=sum(f.severity == "headline" and not changed & set(f.ids) for f in new),
     )
     searched = [f for f in found if not f.rule.startswith("words_")]
-    if not (searched and explain):
+    if not searched:
         return outcome
     first = min(searched, key=lambda f: f.certainty != "exact")
     result = search(PrintedTable(rows, paper.study, paper.claims), first, all_rules())
@@ -109,6 +115,11 @@ def judge(paper: Paper, slip: Slip, number: int, clean: set[Finding], *, explain
     )
 
 
+@lru_cache(maxsize=64)  # a table is clean again and again
+def _findings(rows: tuple[PublishedValue, ...], claims: tuple[Claim, ...]) -> tuple[Finding, ...]:
+    return findings(check_all(rows, None, claims), rows)
+
+
 def _inverted(slip: Slip, edit: Edit) -> bool:
     """Whether an inverse is undone: the digits lost by inverting cannot come back."""
     cells = {name for name, _ in slip.changes}
@@ -116,33 +127,41 @@ def _inverted(slip: Slip, edit: Edit) -> bool:
 
 
 def run(
-    papers: Sequence[Paper],
     *,
     each: int,
-    searched: int,
-    twos: int,
     seed: int,
     kinds: Sequence[str] = (),
+    workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Outcome, ...]:
-    """Plant `each` slips of every kind, and `twos` pairs of slips; the seed decides which.
+    """Plant `each` slips of every kind, or of those named; the seed decides which.
 
-    Of each kind the first `searched` that are found are explained too.
+    Every kind has a generator of its own, so that neither the number of processes nor the other
+    kinds change what is planted.
     """
-    asked = dict.fromkeys(KINDS, each) | {TWO: twos}
-    asked = {kind: n for kind, n in asked.items() if not kinds or kind in kinds}
-    clean = {
-        paper.name: set(findings(check_all(paper.published, paper.study, paper.claims)))
-        for paper in papers
-    }
-    total, outcomes = sum(asked.values()), list[Outcome]()
-    for place, (kind, number) in enumerate(asked.items()):
-        rng = np.random.default_rng([seed, place])
-        left = searched
-        for at, (paper, slip) in enumerate(plant(papers, kind, number, rng)):
-            judged = judge(paper, slip, at, clean[paper.name], explain=left > 0)
-            left -= judged.rank is not None
-            outcomes.append(judged)
-            if progress is not None:
-                progress(len(outcomes), total)
+    asked = [kind for kind in (*KINDS, TWO) if not kinds or kind in kinds]
+    pieces = [(kind, place, each, seed) for kind in asked for place in range(0, each, _PIECE)]
+    outcomes: list[Outcome] = []
+    for made in _mapped(pieces, workers):
+        outcomes += made
+        if progress is not None:
+            progress(len(outcomes), each * len(asked))
     return tuple(outcomes)
+
+
+_Asked = tuple[str, int, int, int]
+
+
+def _mapped(pieces: Sequence[_Asked], workers: int) -> Iterator[list[Outcome]]:
+    if workers == 1:
+        yield from map(_judged, pieces)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_judged, pieces)
+
+
+def _judged(asked: _Asked) -> list[Outcome]:
+    kind, first, each, seed = asked
+    rng = np.random.default_rng([seed, [*KINDS, TWO].index(kind)])
+    planted = list(plant(clean_papers(seed), kind, each, rng))
+    return [judge(*planted[at], at) for at in range(first, min(first + _PIECE, len(planted)))]
