@@ -17,7 +17,7 @@ from auditing.slips import KINDS
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 SEED = 20250418
-EACH = 40
+EACH = 32
 BOOK = Path(__file__).resolve().parents[1] / "book" / "benchmarks"
 # Percent of the slips detectable in principle to be found, and of these explained first.
 FOUND, FIRST = 95.0, 80.0

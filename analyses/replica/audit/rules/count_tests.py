@@ -53,9 +53,9 @@ class PFromCounts(Rule):
     how_to_read = (
         "None of Pearson's, Yates', Fisher's, the likelihood-ratio or the trend test on the "
         "printed counts gives the printed p. It is exact where the paper names the test for these "
-        "rows and nobody can be missing; otherwise another test, or patients without data, could "
-        "explain it. Where no "
-        "test gives at least half of a table's p values, it is graded as rounding at most."
+        "rows, there are two levels, and nobody can be missing; otherwise another test, levels "
+        "joined, or patients without data could explain it. Where "
+        "no test gives at least half of a table's p values, it is graded as rounding at most."
     )
 
     def check(self, table: PrintedTable) -> Iterator[Checked]:
@@ -84,7 +84,9 @@ class PFromCounts(Rule):
         telling = 2 * times >= of
         if telling:
             message += f", while {usual} gives {times} of the {of} p values there"
-        exact = bool(stated) and set(stated) <= set(case.values) and case.counts.whole
+        known = bool(stated) and set(stated) <= set(case.values) and case.counts.whole
+        # of more than two levels some could have been joined before the test
+        exact = known and len(case.counts.counts) == 2
         names = stated or ((usual,) if usual else tuple(case.values))
         unknown = not stated and not telling and of >= _ENOUGH
         return self.finds(

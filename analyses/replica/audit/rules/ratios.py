@@ -61,7 +61,7 @@ class OddsRatioFromCounts(Rule):
             follow = [bool(_matching(table, each.row, found)) for each, _, found in cases]
             for printing, counts, readings in cases:
                 yield from self._check(
-                    table, printing, counts, readings, crude=2 * sum(follow) >= len(follow)
+                    table, printing, counts, readings, crude=(sum(follow), len(follow))
                 )
 
     def _check(
@@ -71,7 +71,7 @@ class OddsRatioFromCounts(Rule):
         counts: CountTable,
         readings: list[_Reading],
         *,
-        crude: bool,
+        crude: tuple[int, int],
     ) -> Iterator[Checked]:
         row, rows = printing.row, printing.rows
         printed = {name: rows[name] for name in ("ci_low", "ci_high", "p") if name in rows}
@@ -143,7 +143,7 @@ class OddsRatioFromCounts(Rule):
         counts: CountTable,
         readings: list[_Reading],
         *,
-        crude: bool,
+        crude: tuple[int, int],
     ) -> Checked:
         row = printing.row
         digits = table.printed(row).digits
@@ -151,12 +151,15 @@ class OddsRatioFromCounts(Rule):
         exact = row.model in ("crude", "univariable") and (not counts.completed or counts.whole)
         near = any(table.printed(row).within_a_unit(reading.exact) for reading in readings)
         ids = (*counts.ids, *printing.ids("or"))
+        following, of = crude
         basis = "" if exact else " An adjusted ratio, or one of other patients, need not follow."
+        if not exact and following:
+            basis += f" Of the {of} ratios of this comparison {following} follow from their counts."
         return self.finds(
             ids,
             f"{counts.shown(table.names)} give {shown}; printed {row.printed}.{basis}",
             certainty="exact" if exact else "model_based",
-            severity=table.severity(ids, within_a_unit=near or not (exact or crude)),
+            severity=table.severity(ids, within_a_unit=near or not (exact or 2 * following >= of)),
             clashes=[(*table.open(counts.ids), n) for n in printing.ids("or")] if exact else (),
         )
 
