@@ -61,7 +61,8 @@ class CountsPossible(Rule):
         more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
         message = f"{table.names.item(each.item)}: no counts of patients meet "
         message += f"{told[0]}." if len(told) == 1 else f"{', or '.join(shown)}{more}."
-        ids = [row.id for row in rows]
+        # the sizes of groups that stand are told, and contradict nothing
+        ids = [*(row.id for row in rows), *_sizes(table, found)]
         return self.finds(
             ids,
             message,
@@ -69,6 +70,23 @@ class CountsPossible(Rule):
             severity=table.severity(ids),
             clashes=[clash for conflict in found for clash in _clashes(each, conflict)],
         )
+
+
+def _sizes(table: PrintedTable, found: list[Conflict]) -> Iterator[str]:
+    """Name the sizes of groups that contradictions rest on, wherever they are printed."""
+    variables = dict.fromkeys(
+        name
+        for conflict in found
+        for constraint in conflict.constraints
+        for name, _ in constraint.terms
+        if name.startswith("size|")
+    )
+    for variable in variables:
+        _, arm, stage = variable.split("|")
+        size = table.size(arm, stage)
+        for row in table.sizes.get((arm, stage), ()):
+            if size is not None and table.count(row) == size[0]:
+                yield row.id
 
 
 def _one_quantity(each: Characteristic, conflict: Conflict) -> bool:
