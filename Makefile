@@ -12,10 +12,10 @@ export MKL_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test lint format types lock synthesize codecheck simulate bench bench-sweep clean
+.PHONY: help book pdf test lint format types lock synthesize codecheck simulate audit-benchmark bench bench-sweep clean
 
 help:  ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"replica needs Python 3.11 to 3.13, found {v[0]}.{v[1]}; choose one with: make PYTHON=python3.12 book")'
@@ -56,6 +56,9 @@ codecheck: $(VENV)/installed  ## run the notebooks, compare every output with th
 
 simulate: $(VENV)/installed  ## plant a truth, count how often intervals cover it (minutes)
 	$(BIN)/python benchmarks/simulate.py
+
+audit-benchmark: $(VENV)/installed  ## plant slips in clean tables, count what the audit finds (minutes)
+	$(BIN)/python benchmarks/audit.py $(ARGS)
 
 $(BENCH)/installed: requirements.lock benchmarks/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(BENCH)

@@ -93,7 +93,36 @@ def three_groups(last):
     return counts("site", cells, arms=arms)
 
 
+MATCHING = [*sizes(100, 150), *sizes(98, 98, stage="after")]
+SEX_BEFORE = counts("sex", {"male": ("40 (40.0)", "60 (40.0)")})
+SITES = [*HUNDRED, *counts("site", {"a": (40, 20), "b": (30, 30), "c": (30, 50)})]
+
+
+def site_odds(a, b, c):
+    """Make the crude odds ratios of three sites."""
+    return [
+        row
+        for level, value in (("a", a), ("b", b), ("c", c))
+        for row in estimate(
+            f"or.{level}", {"or": value}, item="site", level=level, model="crude", **PAIR
+        )
+    ]
+
+
 CASES = {
+    "counts_possible": Case(
+        MATCHING + SEX_BEFORE + counts("sex", {"male": ("39 (39.8)", "38 (38.8)")}, stage="after"),
+        MATCHING + SEX_BEFORE + counts("sex", {"male": ("39 (30.6)", "38 (38.8)")}, stage="after"),
+        "exact",
+        "male, treated, before matching: 40; male, treated, after matching: 30.6% of 98, which is "
+        "30; matching leaves out 100 - 98 = 2 in all",
+    ),
+    "one_reference": Case(
+        SITES + site_odds("2.67", "1.00", "0.43"),
+        SITES + site_odds("2.67", "1.00", "0.30"),
+        "model_based",
+        "0.30 follows from the counts against a; against the rest",
+    ),
     "percent_of_count": Case(
         HUNDRED + counts("response", {"yes": ("78 (78.0)", "25 (25.0)")}),
         sizes(162, 162) + counts("r", {"yes": ("78 (48.2)", "1 (0.6)")}),
@@ -154,7 +183,7 @@ CASES = {
         estimate("a", {"hr": "0.74"}, item="t", where="Figure 2")
         + estimate("b", {"hr": "0.78"}, item="t"),
         "exact",
-        "hr of t is printed as 0.74 (Figure 2); 0.78 (Table 1)",
+        "hazard ratio, t is printed as 0.74 (Figure 2); 0.78 (Table 1)",
     ),
     "matched_within_all": Case(
         BEFORE_AND_AFTER + counts("sex", {"male": (25, 24)}, stage="after"),
@@ -199,7 +228,7 @@ CASES = {
         odds("0.34", "0.09", "1.24"),
         odds("0.34", "0.09", "0.24"),
         "exact",
-        "or 0.34, interval 0.09-0.24; an interval contains its estimate",
+        "odds ratio 0.34, interval 0.09-0.24; an interval contains its estimate",
     ),
     "interval_around_ratio": Case(
         ratio("2.109", "1.469", "3.027"),
@@ -320,7 +349,7 @@ CASES = {
         survival("treated", "11.2") + survival("control", "9.6"),
         survival("treated", "9.6") + survival("control", "11.2"),
         "exact",
-        "the words say higher of survival, os, before; printed 9.6 and 11.2",
+        "the words say higher of survival, os, treated, before matching; printed 9.6 and 11.2",
         claims=[claim(["survival.os.treated.", "survival.os.control."], "higher")],
         severity="headline",
     ),
@@ -346,7 +375,7 @@ CASES = {
         counts("rash", {"": (17, 0)}) + counts("rash_g3", {"": (1, 0)}),
         counts("rash", {"": (17, 0)}) + counts("rash_g3", {"": (71, 0)}),
         "exact",
-        "rash_g3 71, rash 17",
+        "G3 rash 71, Rash 17",
         study=STUDY,
     ),
     "endpoint_from_levels": Case(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -20,6 +21,7 @@ from replica.audit import (
     check_all,
     confirmations,
     contradicted,
+    contradictions,
     marks,
     read_claims,
     records,
@@ -135,47 +137,137 @@ def brute_force(clashes):
     return None
 
 
+def checked(*found, fits=()):
+    """Make the outcomes of checks: these findings, and checks that fit on these rows."""
+    outcomes = [Checked(each.rule, each.ids, each.message, each) for each in found]
+    return [*outcomes, *(Checked("other", tuple(ids), "") for ids in fits)]
+
+
+def printed(*names, **columns):
+    """Make printed numbers with these ids, each of a quantity of its own, in this order."""
+    rows = [
+        estimate(name, {"n": str(at)}, item=name, **columns)[0] for at, name in enumerate(names)
+    ]
+    return [replace(row, id=name) for row, name in zip(rows, names, strict=True)]
+
+
 @given(
     st.lists(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=3, unique=True), max_size=8)
 )
 def test_the_removal_is_smallest_and_meets_every_contradiction(clashes):
     """Against all subsets: it meets every contradiction, and no smaller set does."""
-    found = [finding(clash) for clash in clashes]
-    removed = smallest_removal(found)
+    found = checked(*(finding(clash) for clash in clashes))
+    removed = smallest_removal(found, printed(*"abcdefg"))
     assert all(set(removed) & set(clash) for clash in clashes)
     assert len(removed) == brute_force(clashes)
-    assert smallest_removal(found[::-1]) == removed
+    assert smallest_removal(found[::-1], printed(*"abcdefg")) == removed
 
 
-def test_ties_go_to_the_least_confirmed_row_then_to_the_first():
-    """Between two rows the one that other numbers confirm stays."""
-    found = [finding(("a", "b"))]
-    assert smallest_removal(found) == ("a",)
-    assert smallest_removal(found, {"a": 1}) == ("b",)
+def test_a_quantity_is_removed_from_all_its_places():
+    """Two rows that print one quantity alike count as two and go together."""
+    (a,) = printed("a")
+    twin, other = replace(a, id="a2", where="Abstract"), printed("b", "c")[1]
+    found = checked(finding(("a", "c")))
+    assert smallest_removal(found, [a, twin, other]) == ("c",)
+    found = checked(finding(("a", "c")), finding(("a", "b")))
+    removed = smallest_removal(found, [a, twin, *printed("b", "c")])
+    assert removed in {("a", "a2"), ("b", "c")}
+    excluded = contradicted(checked(finding(("a",))), [a, twin])
+    assert excluded == {"a": "rule: 1 + 1 = 2; printed 3.", "a2": "rule: 1 + 1 = 2; printed 3."}
+
+
+def test_fewest_quantities_decide_between_as_few_rows():
+    """Of two sets of two rows the one of a single quantity is taken."""
+    (a,) = printed("a")
+    rows = [a, replace(a, id="a2", where="Text"), *printed("x", "b", "c")[1:]]
+    found = checked(finding(("a", "b")), finding(("a2", "c")))
+    assert smallest_removal(found, rows) == ("a", "a2")
+
+
+def test_a_question_decides_between_as_few_quantities():
+    """What a model-based finding names as well, and nothing confirms, gives way first."""
+    rows = printed("a", "b")
+    question = finding(("a", "z"), certainty="model_based", clashes=(), ids=("a",))
+    assert smallest_removal(checked(finding(("a", "b"))), rows) == ("b",)
+    assert smallest_removal(checked(finding(("a", "b")), question), rows) == ("a",)
+    doubted = checked(finding(("a", "b")), question, fits=[("a",)])
+    assert smallest_removal(doubted, rows) == ("b",)
+
+
+def test_ties_go_to_the_least_confirmed_row_then_to_the_last():
+    """Between two rows the one that checks confirm stays; else what is derived, printed later."""
+    found = finding(("a", "b"))
+    assert smallest_removal(checked(found), printed("a", "b")) == ("b",)
+    assert smallest_removal(checked(found, fits=[("b",)]), printed("a", "b")) == ("a",)
+    summary = [*printed("a", where="Abstract"), *printed("x", "b")[1:]]
+    assert smallest_removal(checked(found), summary) == ("a",)
 
 
 def test_words_give_way_before_numbers():
     """A claim is removed rather than a number, however many claims there are."""
-    found = [finding(("claim:x", "a")), finding(("claim:y", "a"))]
-    assert smallest_removal(found) == ("claim:x", "claim:y")
-    assert contradicted(found) == {}
-
-
-def test_a_row_that_other_numbers_imply_is_kept():
-    """A size that nine percents confirm is not what two wrong p values are laid upon."""
-    found = [finding(("size", "p1")), finding(("size", "p2"))]
-    assert smallest_removal(found, {"size": 9}) == ("p1", "p2")
+    found = checked(finding(("claim:x", "a")), finding(("claim:y", "a")))
+    assert set(smallest_removal(found, printed("a"))) == {"claim:x", "claim:y"}
+    assert contradicted(found, printed("a")) == {}
 
 
 def test_model_based_findings_contradict_nothing():
     """A question removes no row."""
     question = finding(("a", "b"), certainty="model_based", clashes=())
-    assert contradicted([question]) == {}
+    assert contradicted(checked(question)) == {}
 
 
 def test_contradicted_rows_come_with_their_evidence():
     """The evidence names the rule and shows the arithmetic."""
-    assert contradicted([finding(("a", "b"))]) == {"a": "rule: 1 + 1 = 2; printed 3."}
+    evidence = contradicted(checked(finding(("a", "b"))), printed("a", "b"))
+    assert evidence == {"b": "rule: 1 + 1 = 2; printed 3."}
+
+
+def test_a_size_stands_by_other_sizes_or_percents():
+    """A size that others imply, print alike or bear out is not what a percent clashes with."""
+    whole = estimate("all", {"n": "200"}, item="patients", arm="all", stage="before")
+    implied = PrintedTable([*sizes(100, 100), *whole])
+    assert implied.stands(implied.by_id["size.treated.before.n"])
+    alone = PrintedTable(sizes(100, 100))
+    assert not alone.stands(alone.by_id["size.treated.before.n"])
+    cells = {f"l{k}": (f"{k}0 ({k}0.0)", 5) for k in range(1, 4)}
+    borne = PrintedTable([*sizes(100, 100), *counts("item", cells)])
+    assert borne.stands(borne.by_id["size.treated.before.n"])
+    assert borne.open(["size.treated.before.n", "size.control.before.n"]) == (
+        "size.control.before.n",
+    )
+
+
+NAMED = claim(["sex.p"], "method", words="Compared by Fisher's exact test")
+P_OF_SEX = estimate(
+    "sex.p", {"p": "0.240"}, item="sex", arm="treated", comparator="control", stage="before"
+)
+
+
+def test_a_p_value_is_exact_evidence_only_beside_counts_that_stand():
+    """No test gives 0.240; a percent that contradicts one of its counts makes it a question."""
+    sound = [*sizes(100, 100), *counts("sex", {"male": ("40 (40.0)", "25 (25.0)")}), *P_OF_SEX]
+    (finding_,) = [f for f in audit(sound, None, [NAMED]) if f.rule == "p_from_counts"]
+    assert finding_.certainty == "exact"
+    assert contradictions(sound, None, [NAMED]).keys() == {"sex.p.p"}
+    doubted = [*sizes(100, 100), *counts("sex", {"male": ("40 (46.0)", "25 (25.0)")}), *P_OF_SEX]
+    doubted += counts("sex", {"female": ("60 (60.0)", "75 (75.0)")})
+    (finding_,) = [f for f in audit(doubted, None, [NAMED]) if f.rule == "p_from_counts"]
+    assert finding_.certainty == "model_based"
+    assert "in question" in finding_.message
+    assert set(contradictions(doubted, None, [NAMED])) == {
+        "Table 1.sex.male.treated.before.percent"
+    }
+
+
+def test_one_finding_for_a_quantity_printed_in_two_places():
+    """The same arithmetic on the same quantities is one finding that names every place."""
+    pair = {"q1": "60", "median": "20"}
+    rows = estimate("a", pair, item="t", where="Abstract") + estimate("b", pair, item="t")
+    (found,) = audit(rows)
+    assert set(found.ids) == {"a.q1", "a.median", "b.q1", "b.median"}
+    assert found.severity == "headline"
+    assert len(found.clashes) == 2
+    assert set(contradictions(rows)) == {"b.median", "a.median"}
 
 
 SLIP = [

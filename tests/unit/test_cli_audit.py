@@ -58,7 +58,7 @@ def test_headline_findings_come_first_with_arithmetic_and_slip(table):
     assert (
         "Printed: 0.74 as hazard ratio, treatment, os, treated against control (Abstract)" in text
     )
-    assert "percent of sex female printed 61.0 for 60.0" in text
+    assert "printed 61.0 for 60.0" in text
     assert "small edits were tried" in text
     assert text.index("Rounding (") < text.index("Questions (")
 

@@ -41,19 +41,14 @@ class Curve:
         """Whether the rates are of those with the event."""
         return any(word in self.group.item for word in _RISING)
 
-    @property
-    def name(self) -> str:
-        """The group in words."""
-        return ", ".join(
-            part
-            for part in (
-                self.group.outcome,
-                self.group.arm,
-                self.group.subgroup,
-                self.group.stage,
-            )
-            if part
-        )
+    def words(self, table: PrintedTable) -> str:
+        """Name the outcome and the patients."""
+        outcome = table.names.outcome(self.group.outcome)
+        return ", ".join(part for part in (outcome, self.patients(table)) if part)
+
+    def patients(self, table: PrintedTable) -> str:
+        """Name the patients: group, subgroup and stage."""
+        return table.names.group((self.medians or self.rates)[0])
 
     def rate(self, time: str) -> PublishedValue | None:
         """Return the first printed rate at a time."""

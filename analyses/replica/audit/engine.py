@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from replica.audit.claims import Claim
 from replica.audit.finding import Checked, Finding
-from replica.audit.removal import confirmations, contradicted
+from replica.audit.removal import contradicted, smallest_removal
 from replica.audit.rule import Rule
 from replica.audit.rules import all_rules
 from replica.audit.table import PrintedTable
 from replica.protocol import Study
 from replica.published import PublishedValue
 
+P_RULE = "p_from_counts"
+SOLVING_RULE = "counts_possible"
+IN_QUESTION = "The counts are in question themselves: another finding contradicts one of them."
 _SEVERITIES = ("headline", "table", "rounding")
 _CERTAINTIES = ("exact", "model_based")
 
@@ -45,12 +49,43 @@ def check_all(
         for checked in rule.check(table)
     )
     key = study.key if study is not None else ""
-    return tuple(
+    named = tuple(
         checked
         if checked.finding is None
         else replace(checked, finding=replace(checked.finding, study=key))
         for checked in outcomes
     )
+    return _without_counts_in_question(table, named)
+
+
+def _without_counts_in_question(
+    table: PrintedTable, checks: tuple[Checked, ...]
+) -> tuple[Checked, ...]:
+    """Make a question of a p value whose counts are contradicted themselves.
+
+    That no test gives the printed p excludes it only as far as its counts stand.
+    """
+    doubted = {
+        name
+        for check in checks
+        if check.finding is not None and check.rule != P_RULE
+        for clash in check.finding.clashes
+        for name in clash
+    }
+    result = []
+    for check in checks:
+        finding = check.finding
+        if check.rule == P_RULE and finding is not None and finding.clashes:
+            counts = [n for n in finding.clashes[0] if table.by_id[n].statistic == "n"]
+            if doubted.intersection(counts):
+                finding = replace(
+                    finding,
+                    certainty="model_based",
+                    clashes=(),
+                    message=f"{finding.message} {IN_QUESTION}",
+                )
+        result.append(replace(check, finding=finding))
+    return tuple(result)
 
 
 def audit(
@@ -65,17 +100,61 @@ def audit(
     published, study, claims
         As for `check_all`.
     """
-    return findings(check_all(published, study, claims))
+    printed = tuple(published)
+    return findings(check_all(printed, study, claims), printed)
 
 
-def findings(checks: Iterable[Checked]) -> tuple[Finding, ...]:
-    """Return the findings among the outcomes of checks, each once, in the order of `audit`."""
-    found = dict.fromkeys(check.finding for check in checks if check.finding is not None)
+def findings(
+    checks: Iterable[Checked], published: Iterable[PublishedValue] = ()
+) -> tuple[Finding, ...]:
+    """Return the findings among the outcomes of checks, each once, in the order of `audit`.
+
+    Parameters
+    ----------
+    checks
+        As `check_all` gives them.
+    published
+        The printed numbers: findings that say the same of the same quantities, printed in several
+        places, are then joined.
+
+    Notes
+    -----
+    That no counts are possible is left out where the rows that the other findings exclude are
+    the reason: it would say the same again.
+    """
+    outcomes, printed = tuple(checks), tuple(published)
+    told = dict.fromkeys(check.finding for check in outcomes if check.finding is not None)
+    solving = [finding for finding in told if finding.rule == SOLVING_RULE]
+    if solving:
+        others = [check for check in outcomes if check.rule != SOLVING_RULE]
+        removed = set(smallest_removal(others, printed))
+        for finding in solving:
+            if all(removed.intersection(clash) for clash in finding.clashes):
+                del told[finding]
+    found = _joined(told, {row.id: row.key for row in printed})
 
     def rank(finding: Finding) -> tuple[int, int]:
         return _SEVERITIES.index(finding.severity), _CERTAINTIES.index(finding.certainty)
 
     return tuple(sorted(found, key=rank))
+
+
+def _joined(found: Iterable[Finding], keys: Mapping[str, tuple[str, ...]]) -> tuple[Finding, ...]:
+    """Join findings of one rule with one message about the same quantities."""
+    groups: dict[tuple[object, ...], list[Finding]] = defaultdict(list)
+    for place, finding in enumerate(found):
+        about = frozenset(keys[name] for name in finding.rows if name in keys)
+        said = (finding.rule, finding.certainty, finding.message, about)
+        groups[said if about else (place,)].append(finding)
+    return tuple(
+        replace(
+            group[0],
+            ids=tuple(dict.fromkeys(name for each in group for name in each.ids)),
+            clashes=tuple(dict.fromkeys(clash for each in group for clash in each.clashes)),
+            severity=min((each.severity for each in group), key=_SEVERITIES.index),
+        )
+        for group in groups.values()
+    )
 
 
 def contradictions(
@@ -98,5 +177,5 @@ def contradictions(
     -------
     mapping of id to `rule: message` of the exact finding that excludes it
     """
-    checks = check_all(published, study, claims)
-    return contradicted(findings(checks), confirmations(checks))
+    printed = tuple(published)
+    return contradicted(check_all(printed, study, claims), printed)

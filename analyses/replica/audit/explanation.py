@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from replica.audit.claims import Claim
-from replica.audit.edits import Edit, edits
+from replica.audit.decimals import Decimals
+from replica.audit.edit import Edit
+from replica.audit.edits import edits, pairs
 from replica.audit.finding import Checked, Explanation, Finding
 from replica.audit.rule import Rule
 from replica.audit.rules import all_rules
@@ -19,8 +21,9 @@ from replica.published import PublishedValue
 class Candidate:
     """A slip that resolves a finding, and what else it does to its neighbourhood.
 
-    `resolved` and `raised` count findings, `gained` checks that fit (less those that no longer
-    do), `reconciled` the rows of the findings resolved.
+    `resolved` and `raised` count findings, `gained` the rows that a check confirms (less those that
+    it no longer does), `reconciled` the rows of the findings resolved, `unusual` the changed
+    numbers whose decimals are not those of their place.
     """
 
     edit: Edit
@@ -28,16 +31,21 @@ class Candidate:
     raised: int
     gained: int
     reconciled: int
+    unusual: int
 
     @property
-    def score(self) -> tuple[int, int]:
-        """How well it does, the smaller the better: findings left over, then checks that fit."""
-        return (self.raised - self.resolved, -self.gained)
+    def score(self) -> tuple[int, int, int]:
+        """How well it does, the smaller the better: findings left, decimals, rows confirmed."""
+        return (self.raised - self.resolved, self.unusual, -self.gained)
 
     @property
-    def rank(self) -> tuple[int, int, int, int, str]:
-        """The order of candidates: by score, then by the size of the slip."""
-        return (*self.score, self.edit.cost, len(self.edit.changes), self.edit.text)
+    def rank(self) -> tuple[int, ...]:
+        """The order of candidates: findings left, decimals, size of the slip, rows confirmed.
+
+        Equals stay in the order in which they were tried.
+        """
+        left, unusual, confirmed = self.score
+        return left, unusual, self.edit.cost, confirmed, len(self.edit.changes)
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,6 @@ class Search:
         if not self.candidates:
             return None
         best = self.candidates[0]
-        as_good = sum(each.score == best.score for each in self.candidates)
         text = f"{best.edit.text}; agrees with {best.reconciled} rows"
         if len(self.candidates) > 1:
             text += f". Next: {self.candidates[1].edit.text}"
@@ -61,8 +68,13 @@ class Search:
             text=f"{text}.",
             would_be=best.edit.would_be,
             tried=self.tried,
-            chance=as_good / self.tried,
+            chance=self.as_good / self.tried,
         )
+
+    @property
+    def as_good(self) -> int:
+        """How many edits do as well as the best one, or better but by a larger slip."""
+        return sum(each.score <= self.candidates[0].score for each in self.candidates)
 
 
 def explained(
@@ -117,23 +129,63 @@ def search(table: PrintedTable, finding: Finding, rules: Sequence[Rule]) -> Sear
     own = [rule for rule in rules if rule.name == finding.rule]
     if not own or _of_words(own[0]):
         return Search((), 0)
-    near = _neighbourhood(table, finding)
-    before = {near: _checks(near, table, rules)}
+    weighed = [
+        rule
+        for rule in rules
+        if not _of_words(rule) and (rule.weighed or rule.name == finding.rule)
+    ]
+    searcher = _Searcher(table, finding, own, weighed)
     tried = edits(table, finding)
-    candidates = []
-    for edit in tried:
-        if not _resolves(_checks(edit.apply(near), table, own), finding):
-            continue
-        # Every number of a group depends on its size, so that a size is weighed by all of them.
-        sized = any(table.is_size(table.by_id[name]) for name, _ in edit.changes)
-        rows = table.rows if sized else near
-        if rows not in before:
-            before[rows] = _checks(rows, table, rules)
-        after = _checks(edit.apply(rows), table, rules)
-        candidate = _compare(edit, before[rows], after, minor=finding.severity == "rounding")
-        if candidate.raised < candidate.resolved and candidate.gained > 0:
-            candidates.append(candidate)
+    candidates = searcher.candidates(tried)
+    if not candidates:
+        # two slips at once are the last resort, and count among the edits tried
+        doubled = pairs(table, tried)
+        tried = (*tried, *doubled)
+        candidates = searcher.candidates(doubled)
     return Search(tuple(sorted(candidates, key=lambda each: each.rank)), len(tried))
+
+
+class _Searcher:
+    """Weighs edits of one finding by what they do to the checks around it."""
+
+    def __init__(
+        self, table: PrintedTable, finding: Finding, own: Sequence[Rule], weighed: Sequence[Rule]
+    ) -> None:
+        self.table = table
+        self.finding = finding
+        self.own = own
+        self.weighed = weighed
+        self.near = _neighbourhood(table, finding)
+        self.decimals = Decimals(table)
+        self._before: dict[tuple[bool, Rule], list[Checked]] = {}
+
+    def candidates(self, tried: Iterable[Edit]) -> list[Candidate]:
+        """Return the edits that resolve the finding and raise fewer others than they resolve."""
+        found = []
+        for edit in tried:
+            if not _resolves(_checks(edit.apply(self.near), self.table, self.own), self.finding):
+                continue
+            candidate = self._weigh(edit)
+            if candidate.raised < candidate.resolved and candidate.gained > 0:
+                found.append(candidate)
+        return found
+
+    def _weigh(self, edit: Edit) -> Candidate:
+        changed = [self.table.by_id[name] for name, _ in edit.changes]
+        # Every number of a group depends on its size, so that a size is weighed by all of them.
+        sized = any(self.table.is_size(row) for row in changed)
+        rows = self.table.rows if sized else self.near
+        touched = [rule for rule in self.weighed if rule.touched(row.statistic for row in changed)]
+        for rule in touched:
+            if (sized, rule) not in self._before:
+                self._before[sized, rule] = _checks(rows, self.table, [rule])
+        before = [check for rule in touched for check in self._before[sized, rule]]
+        after = _checks(edit.apply(rows), self.table, touched)
+        unusual = sum(
+            self.decimals.unusual(self.table.by_id[name], text) for name, text in edit.changes
+        )
+        minor = self.finding.severity == "rounding"
+        return _compare(edit, before, after, unusual=unusual, minor=minor)
 
 
 def _resolves(checks: Sequence[Checked], finding: Finding) -> bool:
@@ -144,7 +196,7 @@ def _resolves(checks: Sequence[Checked], finding: Finding) -> bool:
 
 
 def _compare(
-    edit: Edit, before: Sequence[Checked], after: Sequence[Checked], *, minor: bool
+    edit: Edit, before: Sequence[Checked], after: Sequence[Checked], *, unusual: int, minor: bool
 ) -> Candidate:
     old = [check for check in before if check.finding is not None]
     new = [check for check in after if check.finding is not None]
@@ -157,9 +209,14 @@ def _compare(
         if (minor or (each.finding is not None and each.finding.severity != "rounding"))
         and not any(_alike(one, each) for one in old)
     ]
-    gained = sum(check.fits for check in after) - sum(check.fits for check in before)
+    gained = len(_confirmed(after)) - len(_confirmed(before))
     reconciled = {name for one in resolved for name in one.ids}
-    return Candidate(edit, len(resolved), len(raised), gained, len(reconciled))
+    return Candidate(edit, len(resolved), len(raised), gained, len(reconciled), unusual)
+
+
+def _confirmed(checks: Iterable[Checked]) -> set[tuple[str, str]]:
+    """Name what is confirmed by which rule; how many checks say so depends on their grouping."""
+    return {(check.rule, name) for check in checks if check.fits for name in check.ids}
 
 
 def _of_words(rule: Rule) -> bool:
@@ -188,8 +245,8 @@ def _neighbourhood(table: PrintedTable, finding: Finding) -> tuple[PublishedValu
 def _checks(
     rows: Iterable[PublishedValue], table: PrintedTable, rules: Iterable[Rule]
 ) -> list[Checked]:
-    edited = PrintedTable(rows, table.study, table.claims)
-    return [check for rule in rules if not _of_words(rule) for check in rule.check(edited)]
+    edited = table.with_rows(rows)
+    return [check for rule in rules for check in rule.check(edited)]
 
 
 def _alike(one: Checked, other: Checked) -> bool:

@@ -122,25 +122,24 @@ def roundings(printed: Printed, value: Fraction) -> tuple[str, ...]:
     """Name the ways of rounding by which an exact value is printed so; empty if none is."""
     if printed.kind != "number":
         return ROUNDINGS if printed.admits(value) else ()
-    scaled = value / printed.unit
-    shown = printed.value / printed.unit
-    whole = scaled.numerator // scaled.denominator
-    up = (scaled + Fraction(1, 2)).numerator // (scaled + Fraction(1, 2)).denominator
-    truncated = whole if value >= 0 else -((-scaled).numerator // (-scaled).denominator)
+    # whole numbers throughout: fractions would take most of the time of an audit
+    scale = 10**printed.digits
+    above, below = value.numerator * scale, value.denominator
+    shown = printed.value.numerator * (scale // printed.value.denominator)
+    whole, rest = divmod(above, below)
     found = {
-        HALF_UP: Fraction(up),
-        HALF_EVEN: Fraction(round(scaled)),
-        TRUNCATED: Fraction(truncated),
+        HALF_UP: (2 * above + below) // (2 * below),
+        HALF_EVEN: whole + (2 * rest > below or (2 * rest == below and whole % 2 == 1)),
+        TRUNCATED: whole if above >= 0 else -(-above // below),
     }
     return tuple(name for name in ROUNDINGS if found[name] == shown)
 
 
 def show(value: Fraction | float, digits: int) -> str:
     """Write a value at some decimal places, rounded half up."""
-    exact = Fraction(value)
-    scaled = abs(exact) * 10**digits + Fraction(1, 2)
-    whole = scaled.numerator // scaled.denominator
-    sign = "-" if exact < 0 and whole else ""
+    above, below = value.as_integer_ratio()
+    whole = (2 * abs(above) * 10**digits + below) // (2 * below)
+    sign = "-" if above < 0 and whole else ""
     if not digits:
         return f"{sign}{whole}"
     text = str(whole).zfill(digits + 1)

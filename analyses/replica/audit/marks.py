@@ -30,12 +30,12 @@ def marks(published: Iterable[PublishedValue], checks: Iterable[Checked]) -> dic
     `questioned`: in a model-based finding above rounding. `rounding`: in a finding of a unit of
     the last digit. `confirmed`: only in checks that fit. `unchecked`: in none.
     """
-    outcomes = tuple(checks)
+    outcomes, printed = tuple(checks), tuple(published)
     found = [check.finding for check in outcomes if check.finding is not None]
     confirmed = confirmations(outcomes)
-    removed = set(smallest_removal(found, confirmed))
+    removed = set(smallest_removal(outcomes, printed))
     standing: dict[str, Mark] = {}
-    for row in published:
+    for row in printed:
         standing[row.id] = "confirmed" if confirmed[row.id] else "unchecked"
     for finding in found:
         clashing = {name for clash in finding.clashes for name in clash}
@@ -45,12 +45,13 @@ def marks(published: Iterable[PublishedValue], checks: Iterable[Checked]) -> dic
                 mark = "rounding"
             elif name in clashing:
                 mark = "involved"
-            if name in removed and name in clashing:
+            if name in removed:
                 mark = "contradicted"
             elif confirmed[name] and not _names_only(finding.rows, confirmed):
                 continue  # other numbers confirm this one; the finding rests on another of its rows
             standing[name] = max(standing[name], mark, key=MARKS.index)
-    return standing
+    # the same number in another place, which no finding needs to name
+    return {name: "contradicted" if name in removed else mark for name, mark in standing.items()}
 
 
 def _names_only(rows: Iterable[str], confirmed: dict[str, int]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,8 @@ from replica.audit.engine import check_all, contradictions, findings
 from replica.audit.explanation import explained
 from replica.audit.finding import Checked, Finding, Severity
 from replica.audit.marks import Mark, marks
-from replica.audit.removal import confirmations, contradicted
+from replica.audit.naming import Names
+from replica.audit.removal import contradicted
 from replica.errors import PublishedTableError, one_of
 from replica.paths import claims_path, published_path
 from replica.protocol import Study
@@ -32,6 +34,11 @@ class Paper:
     published: tuple[PublishedValue, ...]
     claims: tuple[Claim, ...] = ()
     study: Study | None = None
+
+    @cached_property
+    def names(self) -> Names:
+        """What keys mean in words, by the protocol."""
+        return Names(self.study)
 
     def contradictions(self) -> dict[str, str]:
         """Return the printed numbers that cannot hold beside the others, with their evidence."""
@@ -96,8 +103,8 @@ def audit_paper(
         Called with how many findings have been searched, and how many there are.
     """
     checks = check_all(paper.published, paper.study, paper.claims)
-    found = findings(checks)
-    excluded = contradicted(found, confirmations(checks))
+    found = findings(checks, paper.published)
+    excluded = contradicted(checks, paper.published)
     standing = marks(paper.published, checks)
     if explain:
         worth = [finding for finding in found if finding.severity != "rounding"]

@@ -4,65 +4,85 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
-from replica.audit.finding import CLAIM_PREFIX, Checked, Finding
+from replica.audit.finding import CLAIM_PREFIX, Checked
 from replica.errors import EstimationError
+from replica.published import PublishedValue
 
 Clash = frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Node:
+    """A quantity as it is printed, alike, in some places: all of them are removed or none."""
+
+    name: str
+    ids: tuple[str, ...]
+    quantity: tuple[str, ...]
+    spoken: bool
+    confirmed: int
+    order: int
+
+    @property
+    def is_claim(self) -> bool:
+        return self.name.startswith(CLAIM_PREFIX)
+
+
 def smallest_removal(
-    findings: Iterable[Finding], confirmed: Mapping[str, int] | None = None
+    checks: Iterable[Checked], published: Iterable[PublishedValue] = ()
 ) -> tuple[str, ...]:
     """Return a smallest set of ids that meets every contradiction of the exact findings.
 
     Parameters
     ----------
-    findings
-        Findings of any certainty; only exact ones exclude anything.
-    confirmed
-        How many checks confirm each id (`confirmations`). Of a contradiction only the rows count
-        by which the checks that confirm least exceed those that contradict: what other numbers
-        imply anyway is not freed by removing it. Claims in words give way before any number.
-        Among sets of as few numbers, the one that is confirmed least is taken; then the first by
-        id.
+    checks
+        The outcomes of all checks; only exact findings exclude anything.
+    published
+        The printed numbers, in the order of print.
 
     Returns
     -------
-    ids, sorted; those of claims in words carry the prefix `claim:`
+    ids, in the order of print; those of claims in words carry the prefix `claim:`
+
+    Notes
+    -----
+    A quantity that is printed alike in several places is removed from all of them. Among the sets
+    that meet every contradiction the first of these that differs decides: fewest rows; fewest
+    quantities; most rows that a model-based finding above rounding names as well and no check
+    confirms; least confirmed by checks that fit; fewest claims in words; the rows printed last, as
+    what is derived stands after what it comes from (an abstract counts as printed last). Words so
+    give way before any number.
     """
-    support = confirmed or {}
-    every = {frozenset(clash) for finding in findings for clash in finding.clashes}
-    clashes = _open(every, support)
-    minimal = [clash for clash in clashes if not any(other < clash for other in clashes)]
-    removed: list[str] = []
-    for part in _parts(minimal):
-        removed.extend(_hit(part, support))
-    return tuple(sorted(removed))
+    return tuple(name for node in _removed(tuple(checks), published) for name in node.ids)
 
 
 def contradicted(
-    findings: Sequence[Finding], confirmed: Mapping[str, int] | None = None
+    checks: Iterable[Checked], published: Iterable[PublishedValue] = ()
 ) -> dict[str, str]:
     """Return the printed numbers that cannot hold beside the others, each with its evidence.
 
     Parameters
     ----------
-    findings, confirmed
+    checks, published
         As for `smallest_removal`; of its ids, claims in words are left out.
 
     Returns
     -------
     mapping of id to `rule: message` of the first exact finding that excludes it
     """
+    outcomes = tuple(checks)
+    found = [check.finding for check in outcomes if check.finding is not None]
     evidence: dict[str, str] = {}
-    for name in smallest_removal(findings, confirmed):
-        if name.startswith(CLAIM_PREFIX):
-            continue
-        finding = next(f for f in findings if any(name in clash for clash in f.clashes))
-        evidence[name] = f"{finding.rule}: {finding.message}"
+    for node in _removed(outcomes, published):
+        for name in () if node.is_claim else node.ids:
+            # its own contradiction, or that of the same number in another place
+            named = [f for f in found if any(name in clash for clash in f.clashes)]
+            alike = [f for f in found if any(set(node.ids) & set(clash) for clash in f.clashes)]
+            reason = (named or alike)[0]
+            evidence[name] = f"{reason.rule}: {reason.message}"
     return evidence
 
 
@@ -76,22 +96,54 @@ def confirmations(checks: Iterable[Checked]) -> Counter[str]:
     )
 
 
-def _open(clashes: Iterable[Clash], support: Mapping[str, int]) -> set[Clash]:
-    """Take from each contradiction the rows that more checks confirm than contradict.
-
-    Of a contradiction between such rows alone the least confirmed ones stay.
-    """
-    known = set(clashes)
-    against = Counter(name for clash in known for name in clash)
-    excess = {
-        name: 0 if name.startswith(CLAIM_PREFIX) else max(support.get(name, 0) - times, 0)
-        for name, times in against.items()
+def _removed(checks: Sequence[Checked], published: Iterable[PublishedValue]) -> list[_Node]:
+    nodes = _nodes(checks, tuple(published))
+    owner = {name: node.name for node in nodes.values() for name in node.ids}
+    clashes = {
+        frozenset(owner[name] for name in clash)
+        for check in checks
+        if check.finding is not None
+        for clash in check.finding.clashes
     }
-    reduced = set()
-    for clash in known:
-        least = min(excess[name] for name in clash)
-        reduced.add(frozenset(name for name in clash if excess[name] == least))
-    return reduced
+    minimal = [clash for clash in clashes if not any(other < clash for other in clashes)]
+    found = [nodes[name] for part in _parts(minimal) for name in _hit(part, nodes)]
+    return sorted(found, key=lambda node: node.order)
+
+
+def _nodes(checks: Sequence[Checked], published: Sequence[PublishedValue]) -> dict[str, _Node]:
+    """Gather what the contradictions name: printed alike, a quantity is one thing to remove."""
+    named = dict.fromkeys(
+        name
+        for check in checks
+        if check.finding is not None
+        for clash in check.finding.clashes
+        for name in clash
+    )
+    confirmed = confirmations(checks)
+    spoken = {
+        name
+        for check in checks
+        if check.finding is not None
+        and (check.finding.certainty, check.finding.severity != "rounding") == ("model_based", True)
+        for name in check.finding.rows
+    }
+    ordered = sorted(published, key=lambda row: row.where.startswith("Abstract"))
+    by_id = {row.id: (place, row) for place, row in enumerate(ordered)}
+    alike: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
+    for row in published:
+        alike[row.key, row.printed].append(row.id)
+    nodes: dict[str, _Node] = {}
+    for place, name in enumerate(sorted(named)):
+        if name in by_id:
+            order, row = by_id[name]
+            ids, quantity = tuple(alike[row.key, row.printed]), row.key
+        else:
+            order, ids, quantity = len(by_id) + place, (name,), (name,)
+        against = any(each in spoken and not confirmed[each] for each in ids)
+        first = min((by_id[each][0] for each in ids if each in by_id), default=order)
+        support = sum(confirmed[each] for each in ids)
+        nodes[ids[0]] = _Node(ids[0], ids, quantity, against, support, first)
+    return nodes
 
 
 def _parts(clashes: Sequence[Clash]) -> list[list[Clash]]:
@@ -113,37 +165,57 @@ def _parts(clashes: Sequence[Clash]) -> list[list[Clash]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def _hit(clashes: Sequence[Clash], support: Mapping[str, int]) -> list[str]:
-    names = sorted(set().union(*clashes))
-    # Rows are counted first, then how far each is confirmed; words give way before any number.
-    claims = [name for name in names if name.startswith(CLAIM_PREFIX)]
-    weight = {name: (1 + len(claims)) * (1 + support.get(name, 0)) for name in names}
-    each = 1 + sum(weight.values()) + len(claims)
-    cost = {name: 1 if name in claims else each + weight[name] for name in names}
-    best = _cheapest(clashes, cost, ())
-    # Among equals the first by id, settled one id at a time so that no solver's whim shows.
+def _hit(clashes: Sequence[Clash], nodes: Mapping[str, _Node]) -> list[str]:
+    names = sorted(set().union(*clashes), key=lambda name: nodes[name].order)
+    best = _cheapest(clashes, nodes, ())
+    # Among equals the last in print, settled one by one so that no solver's whim shows.
     removed: list[str] = []
-    for name in names:
-        open_ones = any(not clash & set(removed) for clash in clashes)
-        if open_ones and _cheapest(clashes, cost, (*removed, name)) == best:
+    for name in reversed(names):
+        unmet = any(not clash & set(removed) for clash in clashes)
+        if unmet and _cheapest(clashes, nodes, (*removed, name)) == best:
             removed.append(name)
     return removed
 
 
-def _cheapest(clashes: Sequence[Clash], cost: Mapping[str, int], kept: Sequence[str]) -> int:
-    """Return the least cost of a set that meets every contradiction and holds the ids given."""
+def _cheapest(clashes: Sequence[Clash], nodes: Mapping[str, _Node], kept: Sequence[str]) -> int:
+    """Return the least cost of a set that meets every contradiction and holds the names given."""
     model = cp_model.CpModel()
-    chosen = {name: model.new_bool_var(name) for name in cost}
+    names = sorted(set().union(*clashes))
+    chosen = {name: model.new_bool_var(name) for name in names}
     for clash in sorted(clashes, key=sorted):
         model.add_at_least_one([chosen[name] for name in sorted(clash)])
     for name in kept:
         model.add(chosen[name] == 1)
-    model.minimize(sum(cost[name] * variable for name, variable in chosen.items()))
+    numbers = [nodes[name] for name in names if not nodes[name].is_claim]
+    quantities: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for node in numbers:
+        quantities[node.quantity].append(node.name)
+    removed = {}
+    for place, members in enumerate(quantities.values()):
+        removed[place] = model.new_bool_var(f"quantity {place}")
+        for name in members:
+            model.add_implication(chosen[name], removed[place])
+    # Each step weighs more than all that follow it together.
+    claims = len(names) - len(numbers)
+    rows = sum(len(node.ids) for node in numbers)
+    support = claims + 1
+    unspoken = support * (sum(node.confirmed for node in numbers) + 1)
+    apart = unspoken * (rows + 1)
+    row = apart * (len(quantities) + 1)
+    cost: list[cp_model.LinearExprT] = []
+    cost += [chosen[name] for name in names if nodes[name].is_claim]
+    cost += [apart * variable for variable in removed.values()]
+    cost += [
+        ((row + unspoken * (not node.spoken)) * len(node.ids) + support * node.confirmed)
+        * chosen[node.name]
+        for node in numbers
+    ]
+    model.minimize(sum(cost))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     if solver.solve(model) != cp_model.OPTIMAL:
         raise EstimationError(
-            f"smallest removal: no best set found among {len(cost)} rows; check the findings one "
+            f"smallest removal: no best set found among {len(names)} rows; check the findings one "
             "by one."
         )
     return round(solver.objective_value)

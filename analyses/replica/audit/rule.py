@@ -16,9 +16,14 @@ class Rule(ABC):
 
     `title` names it, `needs` says what must be printed for it, `how_to_read` what a finding of it
     means. A subclass in any module of `replica.audit.rules` takes part without being listed.
+    `reads` are the statistics whose printed texts it looks at, so that a search for slips can leave
+    out what an edit does not touch; empty for all of them. A rule that is not `weighed` takes part
+    in that search only for its own findings.
     """
 
     title: ClassVar[str]
+    reads: ClassVar[frozenset[str]] = frozenset()
+    weighed: ClassVar[bool] = True
     needs: ClassVar[str]
     how_to_read: ClassVar[str]
 
@@ -30,6 +35,10 @@ class Rule(ABC):
     def name(self) -> str:
         """The rule's name in findings: its class in lower case with underscores."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def touched(self, statistics: Iterable[str]) -> bool:
+        """Whether another text of these statistics could change what the rule finds."""
+        return not self.reads or not self.reads.isdisjoint(statistics)
 
     def fits(self, ids: Iterable[str], note: str) -> Checked:
         """Report rows that agree."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from functools import cached_property, lru_cache
 
 from replica.audit.claims import Claim
 from replica.audit.finding import CLAIM_PREFIX, Severity
-from replica.audit.interval import Interval, printed_interval
+from replica.audit.interval import Interval, printed_interval, roundings
+from replica.audit.naming import Names
 from replica.protocol import Study
 from replica.published import Printed, PublishedValue, parse_printed
 
@@ -16,12 +18,16 @@ from replica.published import Printed, PublishedValue, parse_printed
 SIZE_ITEMS = ("patients", "group_size", "participants", "subjects", "sample_size", "cohort_size")
 EACH_ARM = "each_arm"
 ALL = "all"
+ARMS = ("treated", "control")
+# So many percents of a column that follow from the group's size bear it out.
+_FOLLOWING = 3
 
 
 @lru_cache(maxsize=16384)  # a search for slips reads the same texts again and again
-def _read(text: str) -> tuple[Printed, Interval | None]:
+def _read(text: str) -> tuple[Printed, Interval | None, int | None]:
     printed = parse_printed(text)
-    return printed, printed_interval(printed)
+    whole = printed.kind == "number" and printed.value.denominator == 1 and printed.value >= 0
+    return printed, printed_interval(printed), int(printed.value) if whole else None
 
 
 class PrintedTable:
@@ -47,6 +53,8 @@ class PrintedTable:
         self.rows: tuple[PublishedValue, ...] = tuple(rows)
         self.study = study
         self.claims: tuple[Claim, ...] = tuple(claims)
+        self._standing: dict[str, bool] = {}
+        self._known_sizes: dict[tuple[str, str, str], tuple[int, PublishedValue] | None] = {}
 
     @cached_property
     def by_id(self) -> dict[str, PublishedValue]:
@@ -58,8 +66,26 @@ class PrintedTable:
         """The rows of each quantity, which may be printed in several places."""
         found: dict[tuple[str, ...], list[PublishedValue]] = defaultdict(list)
         for row in self.rows:
-            found[row.key].append(row)
+            found[self._keys[row.id]].append(row)
         return {key: tuple(rows) for key, rows in found.items()}
+
+    @cached_property
+    def names(self) -> Names:
+        """What keys mean in words, by the protocol."""
+        return Names(self.study)
+
+    @cached_property
+    def _keys(self) -> dict[str, tuple[str, ...]]:
+        return {row.id: row.key for row in self.rows}
+
+    def with_rows(self, rows: Iterable[PublishedValue]) -> PrintedTable:
+        """Return a table of some of these rows, which may print other texts.
+
+        What a row is of stays as it is here, so that it is not worked out again.
+        """
+        table = PrintedTable(rows, self.study, self.claims)
+        table.__dict__ |= {"_keys": self._keys, "names": self.names}
+        return table
 
     @cached_property
     def estimates(self) -> dict[str, dict[str, PublishedValue]]:
@@ -79,12 +105,7 @@ class PrintedTable:
 
     def count(self, row: PublishedValue | None) -> int | None:
         """Return a printed whole number, or None if there is none."""
-        if row is None:
-            return None
-        printed = self.printed(row)
-        if printed.kind != "number" or printed.value.denominator != 1 or printed.value < 0:
-            return None
-        return int(printed.value)
+        return None if row is None else _read(row.printed)[2]
 
     def with_statistic(self, *statistics: str) -> tuple[PublishedValue, ...]:
         """Return the rows with one of these statistics, in order."""
@@ -122,15 +143,89 @@ class PrintedTable:
         return {key: tuple(value) for key, value in found.items()}
 
     def size(self, arm: str, stage: str, where: str = "") -> tuple[int, PublishedValue] | None:
-        """Return a group's size: as its table prints it, else as it is printed most often."""
+        """Return a group's size: as its table prints it, else as most other sizes bear it out.
+
+        That is the one which the other arm leaves of all patients, else the most frequent one.
+        """
+        asked = (arm, stage, where)
+        if asked not in self._known_sizes:
+            self._known_sizes[asked] = self._size(*asked)
+        return self._known_sizes[asked]
+
+    def _size(self, arm: str, stage: str, where: str) -> tuple[int, PublishedValue] | None:
         rows = self.sizes.get((arm, stage), ())
         here = [row for row in rows if row.where == where]
         counts = Counter(self.count(row) for row in rows)
-        ranked = sorted(here or rows, key=lambda row: -counts[self.count(row)])
+        ranked = sorted(
+            here or rows,
+            key=lambda row: (
+                not self._implied(arm, stage, self.count(row)),
+                -counts[self.count(row)],
+                row.where.startswith("Abstract"),
+            ),
+        )
         if not ranked:
             return None
         count = self.count(ranked[0])
         return None if count is None else (count, ranked[0])
+
+    def stands(self, row: PublishedValue) -> bool:
+        """Whether a group's size needs no other row's word for it.
+
+        It is printed alike elsewhere, or other sizes imply it, or three percents of its column
+        follow from it: taking the row away would not make another size possible.
+        """
+        if row.id not in self._standing:
+            self._standing[row.id] = self._stands(row)
+        return self._standing[row.id]
+
+    def open(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Leave out the sizes of groups that stand: a contradiction is between the other rows."""
+        names = tuple(ids)
+        left = tuple(
+            name
+            for name in names
+            if not (self.is_size(self.by_id[name]) and self.stands(self.by_id[name]))
+        )
+        return left or names
+
+    def _stands(self, row: PublishedValue) -> bool:
+        count, stage = self.count(row), row.stage
+        arm = ARMS[0] if row.level == EACH_ARM else row.arm
+        usual = self.size(arm, stage)
+        if not count or usual is None or usual[0] != count:
+            return False
+        alike = [other for other in self.sizes[arm, stage] if self.count(other) == count]
+        return len(alike) > 1 or self._implied(arm, stage, count) or self._followed(arm, stage)
+
+    def _implied(self, arm: str, stage: str, count: int | None) -> bool:
+        """Whether the sizes of the other arm and of all patients leave just this one."""
+        whole = [
+            self.count(r)
+            for r in self.rows
+            if self.is_size(r) and r.level != EACH_ARM and (r.arm, r.stage) == (ALL, stage)
+        ]
+        others = [
+            self.count(row)
+            for other in ARMS
+            if other != arm
+            for row in self.sizes.get((other, stage), ())
+        ]
+        if arm not in ARMS or count is None:
+            return False
+        return any(w - o == count for w in whole for o in others if w is not None and o is not None)
+
+    def _followed(self, arm: str, stage: str) -> bool:
+        """Whether enough percents of a column follow from its group's size."""
+        size = self.size(arm, stage)
+        total = 0 if size is None else size[0]
+        following = 0
+        for (_, _, own, at), cells in self.levels.items():
+            for cell in cells.values() if (own, at) == (arm, stage) and total else ():
+                percent = self.estimates[cell.estimate_id].get("percent")
+                value = Fraction(100 * (self.count(cell) or 0), total)
+                following += percent is not None and bool(roundings(self.printed(percent), value))
+        return following >= _FOLLOWING
 
     @cached_property
     def levels(self) -> dict[tuple[str, str, str, str], dict[str, PublishedValue]]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import ndtri
 
 from replica.audit.interval import Interval
 from replica.audit.table import PrintedTable
@@ -38,7 +38,7 @@ def as_range(interval: Interval, low: float, high: float) -> Range:
 
 def normal_quantile(level: float) -> float:
     """Return the normal quantile that a two-sided interval of this level reaches to."""
-    return float(stats.norm.ppf(0.5 + level / 2))
+    return float(ndtri(0.5 + level / 2))
 
 
 def interval_level(table: PrintedTable) -> float:
@@ -73,13 +73,13 @@ def statistic(ratio: Interval, error: Range) -> Range:
 
 def p_range(z: Range) -> Range:
     """Return the two-sided p values of a range of z."""
-    return Range(float(2 * stats.norm.sf(z.high)), float(2 * stats.norm.sf(z.low)))
+    return Range(math.erfc(z.high / math.sqrt(2)), math.erfc(z.low / math.sqrt(2)))
 
 
 def z_of_p(p: Interval) -> Range:
     """Return the |z| whose two-sided p value would be printed so."""
     ends = as_range(p, 0.0, 1.0)
-    return Range(float(stats.norm.isf(ends.high / 2)), float(stats.norm.isf(ends.low / 2)))
+    return Range(float(-ndtri(ends.high / 2)), float(-ndtri(ends.low / 2)))
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from replica.audit.finding import CLAIM_PREFIX, Finding
 from replica.audit.marks import Mark
+from replica.audit.naming import STATISTIC_WORDS, plain
 from replica.audit.paper import Paper, PaperAudit
 from replica.audit.rule import Rule
 from replica.audit.rules import all_rules
 from replica.audit.table import SIZE_ITEMS
 from replica.published import PublishedValue
+
+__all__ = [
+    "LUCK",
+    "MARK_WORDS",
+    "NAMED",
+    "STATISTIC_WORDS",
+    "WHAT_IT_IS",
+    "arm_words",
+    "claims_of",
+    "how_to_read",
+    "item_words",
+    "outcome_words",
+    "places",
+    "plain",
+    "printed_rows",
+    "row_words",
+    "slip",
+    "subgroup_words",
+    "summary",
+    "title",
+]
 
 WHAT_IT_IS = (
     "An audit holds the numbers that a paper prints against each other; no patient's data are "
@@ -32,58 +53,21 @@ MARK_WORDS: dict[Mark, str] = {
 }
 """How each mark is called, the best first."""
 
-STATISTIC_WORDS = {
-    "n": "count",
-    "count_total": "denominator",
-    "q1": "first quartile",
-    "q3": "third quartile",
-    "sd": "SD",
-    "min": "minimum",
-    "max": "maximum",
-    "hr": "hazard ratio",
-    "or": "odds ratio",
-    "ci_low": "lower end of the interval",
-    "ci_high": "upper end of the interval",
-    "risk_difference": "risk difference",
-    "smd": "standardized mean difference",
-}
-
 LUCK = 0.05
 """Share of the edits tried that do equally well, above which none is offered as an explanation."""
 
 NAMED = 3
 """Items or places of a finding that its heading names at most."""
 
-_BOUND = re.compile(r"\b(lt|le|gt|ge)_(?=\d)")
-_SIGNS = {"lt": "< ", "le": "≤ ", "gt": "> ", "ge": "≥ "}
-_UNDERSCORE = re.compile(r"(?<=\w)_(?=\w)")
-
-
-def plain(text: str) -> str:
-    """Write the keys in a text as words: `cancer_type` as cancer type, `ge_65` as ≥ 65."""
-    text = _UNDERSCORE.sub(" ", _BOUND.sub(lambda match: _SIGNS[match[1]], text))
-    return text.replace(" : ", ": ")  # a slip names an item and a level, which may be empty
-
 
 def item_words(paper: Paper, item: str, level: str = "") -> str:
     """Name an item and a level of it as the protocol labels them, else by their keys."""
-    if paper.study is not None:
-        for variable in (*paper.study.covariates, *paper.study.characteristics):
-            if variable.key == item:
-                labels = {each.key: each.label for each in variable.levels}
-                shown = labels.get(level, plain(level))
-                return f"{variable.label}: {shown}" if shown else variable.label
-        labels = {each.key: each.label for each in paper.study.measures}
-        labels |= {each.key: each.label for each in paper.study.endpoints}
-        if item in labels:
-            return f"{labels[item]}: {plain(level)}" if level else labels[item]
-    shown = plain(item)
-    return f"{shown}: {plain(level)}" if level else shown
+    return paper.names.item(item, level)
 
 
 def arm_words(paper: Paper, arm: str) -> str:
     """Name a group as the protocol labels it, else by its key."""
-    return plain(paper.study.arm_label(arm) if paper.study is not None else arm)
+    return paper.names.arm(arm)
 
 
 def outcome_words(paper: Paper, outcome: str) -> str:
@@ -96,24 +80,12 @@ def outcome_words(paper: Paper, outcome: str) -> str:
 
 def subgroup_words(paper: Paper, subgroup: str) -> str:
     """Name a subgroup `covariate=level` in words."""
-    covariate, _, level = subgroup.partition("=")
-    return item_words(paper, covariate, level)
+    return paper.names.subgroup(subgroup)
 
 
 def row_words(paper: Paper, row: PublishedValue) -> str:
     """Say in words which quantity a printed number is, without its place and its value."""
-    groups = [arm_words(paper, arm) for arm in (row.arm, row.comparator) if arm]
-    said = [
-        STATISTIC_WORDS.get(row.statistic, row.statistic),
-        item_words(paper, row.item, row.level),
-        outcome_words(paper, row.outcome) if row.outcome != row.item else "",
-        " against ".join(groups),
-        subgroup_words(paper, row.subgroup) if row.subgroup else "",
-        f"{row.stage} matching" if row.stage else "",
-        row.model,
-        row.time,
-    ]
-    return ", ".join(part for part in said if part)
+    return paper.names.subject(row, statistic=True)
 
 
 def printed_rows(paper: Paper, finding: Finding) -> tuple[tuple[str, str, str], ...]:
@@ -182,7 +154,7 @@ def slip(audit: PaperAudit, finding: Finding) -> tuple[tuple[str, str], ...]:
         return ()
     found = finding.explanation
     if found is None:
-        return (("Possible slip", "none of the single edits searched makes these numbers agree."),)
+        return (("Possible slip", "no edit searched, nor two at once, makes these numbers agree."),)
     as_good = max(1, round(found.chance * found.tried))
     searched = f"{found.tried:,} small edits were tried; "
     if found.chance > LUCK:

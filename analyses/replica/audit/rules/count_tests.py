@@ -23,10 +23,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "fisher": (FISHER,),
     "yates": (YATES,),
     "continuity": (YATES,),
-    "chi-square": (PEARSON, YATES),
-    "chi square": (PEARSON, YATES),
     "pearson": (PEARSON,),
 }
+# A chi-square test of which neither name is given may be with the correction or without.
+_CHI_SQUARE = ("chi-square", "chi square")
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,14 @@ class PFromCounts(Rule):
     """A p value follows from its counts by a usual test."""
 
     title = "A p value follows from its counts"
+    reads = frozenset(["n", "percent", "p"])
     needs = "a p value of two groups, and the counts of one item in both"
     how_to_read = (
         "None of Pearson's, Yates', Fisher's, the likelihood-ratio or the trend test on the "
         "printed counts gives the printed p. It is exact where the paper names the test for these "
-        "rows and nobody can be missing; otherwise another test, or patients without data, could "
-        "explain it. Where no "
-        "test gives at least half of a table's p values, it is graded as rounding at most."
+        "rows, there are two levels, and nobody can be missing; otherwise another test, levels "
+        "joined, or patients without data could explain it. Where "
+        "no test gives at least half of a table's p values, it is graded as rounding at most."
     )
 
     def check(self, table: PrintedTable) -> Iterator[Checked]:
@@ -72,7 +73,7 @@ class PFromCounts(Rule):
 
     def _check(self, table: PrintedTable, case: _Case, usual: str, times: int, of: int) -> Checked:
         computed = ", ".join(f"{name} {_show_p(value)}" for name, value in case.values.items())
-        shown = f"{case.counts.shown}: {computed}; printed {case.row.printed}"
+        shown = f"{case.counts.shown(table.names)}: {computed}; printed {case.row.printed}"
         stated = _stated(table, case.row)
         if case.names:
             if stated and not set(stated) & set(case.names):
@@ -83,7 +84,9 @@ class PFromCounts(Rule):
         telling = 2 * times >= of
         if telling:
             message += f", while {usual} gives {times} of the {of} p values there"
-        exact = bool(stated) and set(stated) <= set(case.values) and case.counts.whole
+        known = bool(stated) and set(stated) <= set(case.values) and case.counts.whole
+        # of more than two levels some could have been joined before the test
+        exact = known and len(case.counts.counts) == 2
         names = stated or ((usual,) if usual else tuple(case.values))
         unknown = not stated and not telling and of >= _ENOUGH
         return self.finds(
@@ -91,7 +94,7 @@ class PFromCounts(Rule):
             f"{message}.",
             certainty="exact" if exact else "model_based",
             severity="rounding" if unknown else _severity(table, case, names),
-            clashes=[case.ids] if exact else (),
+            clashes=[table.open(case.ids)] if exact else (),
         )
 
 
@@ -128,7 +131,7 @@ class WordsFromCounts(Rule):
                 if not values or len(set(significant)) != 1:
                     continue
                 computed = ", ".join(f"{name} {_show_p(p)}" for name, p in values.items())
-                shown = f"{counts.shown} give {computed}"
+                shown = f"{counts.shown(table.names)} give {computed}"
                 if significant[0] == (claim.strength == "significant"):
                     yield self.fits(counts.ids, f"{shown}, as the words say")
                     continue
@@ -170,9 +173,10 @@ def _stated(table: PrintedTable, row: PublishedValue) -> tuple[str, ...]:
     for claim in table.claims_about.get(row.estimate_id, ()):
         if claim.direction == "method":
             words = claim.claim.casefold()
-            for word, names in _WORDS.items():
-                if word in words:
-                    found.update(dict.fromkeys(names))
+            named = [name for word, names in _WORDS.items() if word in words for name in names]
+            if any(word in words for word in _CHI_SQUARE) and not {PEARSON, YATES} & set(named):
+                named += [PEARSON, YATES]
+            found.update(dict.fromkeys(named))
     return tuple(found)
 
 

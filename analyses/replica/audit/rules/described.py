@@ -17,6 +17,7 @@ class NestedWithin(Rule):
     """An event that is part of another has no more patients."""
 
     title = "An event within another has no more patients"
+    reads = frozenset(["n"])
     needs = "a protocol that nests one characteristic in another, and counts of both"
     how_to_read = "More patients have the narrower event than the wider one that contains it."
 
@@ -33,12 +34,16 @@ class NestedWithin(Rule):
                 if rows[0] is None or rows[1] is None:
                     continue
                 ids = [rows[0].id, rows[1].id]
-                shown = f"{item} {rows[0].printed}, {inner.within} {rows[1].printed}"
+                names = table.names
+                shown = (
+                    f"{names.item(item)} {rows[0].printed}, {names.item(inner.within)} "
+                    f"{rows[1].printed}"
+                )
                 if (table.count(rows[0]) or 0) <= (table.count(rows[1]) or 0):
                     yield self.fits(ids, shown)
                 else:
                     severity = table.severity(ids)
-                    message = f"{arm}: {shown}."
+                    message = f"{names.arm(arm)}: {shown}."
                     yield self.finds(
                         ids, message, certainty="exact", severity=severity, clashes=[ids]
                     )
@@ -48,6 +53,7 @@ class EndpointFromLevels(Rule):
     """An endpoint's count is that of the levels that define it."""
 
     title = "An endpoint's count is that of its levels"
+    reads = frozenset(["n"])
     needs = "a protocol that defines an endpoint by levels, and counts of both"
     how_to_read = "The levels that define the endpoint do not add up to its count."
 
@@ -68,7 +74,7 @@ class EndpointFromLevels(Rule):
                     yield self.fits(ids, shown)
                 else:
                     severity = table.severity(ids)
-                    message = f"{item}, {arm}: {shown}."
+                    message = f"{table.names.item(item)}, {table.names.arm(arm)}: {shown}."
                     yield self.finds(
                         ids, message, certainty="exact", severity=severity, clashes=[ids]
                     )
@@ -78,6 +84,7 @@ class EntryIntoModel(Rule):
     """Covariates enter the joint model by their p value alone."""
 
     title = "Covariates enter the joint model by their p value"
+    reads = frozenset(["hr", "p"])
     needs = "a protocol with an entry p, univariable p values and a multivariable model"
     how_to_read = (
         "A covariate whose p value alone is below the entry level is missing from the joint model, "
@@ -115,7 +122,7 @@ class EntryIntoModel(Rule):
         entry: Fraction,
     ) -> Iterator[Checked]:
         ids = [row.id] if joint is None else [row.id, joint.id]
-        shown = f"{item}: p {row.printed} alone, entry below {float(entry):g}"
+        shown = f"{table.names.item(item)}: p {row.printed} alone, entry below {float(entry):g}"
         below = interval.high is not None and interval.high < entry
         above = interval.low is not None and interval.low >= entry
         if (below and joint is None) or (above and joint is not None):

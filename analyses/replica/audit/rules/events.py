@@ -16,6 +16,7 @@ class EventsBehindInterval(Rule):
     """The interval of a hazard ratio is no narrower than its events allow."""
 
     title = "The interval of a hazard ratio is no narrower than its events allow"
+    reads = frozenset(["n", "hr", "or", "ci_low", "ci_high", "p", "setting"])
     needs = "a hazard ratio of two groups with an interval, and their events or sizes"
     how_to_read = (
         "In a Cox model of two groups the squared standard error of the log hazard ratio is at "
@@ -54,14 +55,16 @@ class EventsBehindInterval(Rule):
         least = 1 / counts[0] + 1 / counts[1]
         names = (*ids, events[0].id, events[1].id)
         shown = (
-            f"{row.outcome}: the interval {ends} has a squared standard error of at most "
+            f"{table.names.outcome(row.outcome)}: the interval {ends} has a squared standard "
+            f"error of at most "
             f"{most:.4f}; 1/{counts[0]} + 1/{counts[1]} = {least:.4f}"
         )
         if most >= least:
             yield self.fits(names, shown)
             return
         needed = [
-            f"at least {math.ceil(1 / (most - 1 / count))} events beside {count} in {arm}"
+            f"at least {math.ceil(1 / (most - 1 / count))} events beside {count} in "
+            f"{table.names.arm(arm)}"
             for count, arm in zip(counts, (row.arm, row.comparator), strict=True)
             if most > 1 / count
         ]
@@ -83,7 +86,7 @@ class EventsBehindInterval(Rule):
             yield self.fits(ids, shown)
         else:
             severity = table.severity(names)
-            message = f"{row.item}, {row.outcome}: {shown}."
+            message = f"{table.names.subject(row)}: {shown}."
             yield self.finds(names, message, certainty="model_based", severity=severity)
 
 

@@ -31,6 +31,7 @@ class WholeDays(Rule):
     """All printed times are whole days, or half days, under one divisor."""
 
     title = "Printed times are whole days under one divisor"
+    reads = frozenset(["min", "q1", "median", "q3", "max"])
     needs = f"medians, quartiles or ranges in months with at least {_DIGITS} decimals"
     how_to_read = (
         "Times are differences of dates, so whole days, divided by a number of days in a month; a "

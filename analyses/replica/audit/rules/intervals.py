@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from replica.audit.finding import Checked
 from replica.audit.interval import Interval, exactly, show
+from replica.audit.naming import STATISTIC_WORDS
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
 from replica.audit.wald import (
@@ -37,6 +38,20 @@ class EstimateInInterval(Rule):
     """An interval contains its estimate."""
 
     title = "An interval contains its estimate"
+    reads = frozenset(
+        [
+            "hr",
+            "or",
+            "median",
+            "mean",
+            "rate",
+            "percent",
+            "risk_difference",
+            "smd",
+            "ci_low",
+            "ci_high",
+        ]
+    )
     needs = "an estimate with at least one end of its interval"
     how_to_read = "The estimate lies outside its own interval, or the ends are out of order."
 
@@ -65,13 +80,14 @@ class EstimateInInterval(Rule):
         ]
         ids = [row.id for row, _ in known]
         ends = "-".join(row.printed for row, _ in known if row is not estimate)
-        shown = f"{estimate.statistic} {estimate.printed}, interval {ends}"
+        name = STATISTIC_WORDS.get(estimate.statistic, estimate.statistic)
+        shown = f"{name} {estimate.printed}, interval {ends}"
         if not apart:
             yield self.fits(ids, f"{shown}: inside")
             return
         yield self.finds(
             ids,
-            f"{estimate.item}: {shown}; an interval contains its estimate.",
+            f"{table.names.subject(estimate)}: {shown}; an interval contains its estimate.",
             certainty="exact",
             severity=table.severity(ids, flips=True),
             clashes=apart,
@@ -104,6 +120,7 @@ class IntervalAroundRatio(Rule):
     """The interval of a ratio is symmetric on the log scale."""
 
     title = "The interval of a ratio is symmetric on the log scale"
+    reads = frozenset(["hr", "or", "ci_low", "ci_high", "p"])
     needs = "an odds or hazard ratio with both ends of its interval"
     how_to_read = (
         "Wald's interval reaches equally far in both directions on the log scale, so that the "
@@ -132,7 +149,7 @@ class IntervalAroundRatio(Rule):
                 near = not usual or _nearly(table, row, case.rows)
                 yield self.finds(
                     ids,
-                    f"{row.item}: {shown}; Wald's interval would make them equal.",
+                    f"{table.names.subject(row)}: {shown}; Wald's interval would make them equal.",
                     certainty="model_based",
                     severity=table.severity(ids, within_a_unit=near),
                 )
@@ -142,6 +159,7 @@ class PFromInterval(Rule):
     """The p value of a ratio agrees with its interval."""
 
     title = "The p value of a ratio agrees with its interval"
+    reads = frozenset(["hr", "or", "ci_low", "ci_high", "p", "setting"])
     needs = "an odds or hazard ratio, both ends of its interval and its p value"
     how_to_read = (
         "Wald's test on the log ratio, its standard error taken from the interval, gives another p "
@@ -183,7 +201,7 @@ class PFromInterval(Rule):
         near = other_test or _p_nearly(table, rows["p"], wald)
         return self.finds(
             ids,
-            f"{row.item}: {shown}.",
+            f"{table.names.subject(row)}: {shown}.",
             certainty="model_based",
             severity=table.severity(ids, flips=flips, within_a_unit=near),
         )

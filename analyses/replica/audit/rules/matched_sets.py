@@ -14,6 +14,7 @@ class MatchedWithinAll(Rule):
     """Matched patients are among those before matching."""
 
     title = "Matched patients are among those before matching"
+    reads = frozenset(["n"])
     needs = "the same count before and after matching"
     how_to_read = (
         "Matching leaves patients out; it adds none. A count after matching that exceeds the one "
@@ -38,7 +39,8 @@ class MatchedWithinAll(Rule):
     ) -> Iterator[Checked]:
         counts = (table.count(before) or 0, table.count(after) or 0)
         ids = [before.id, after.id]
-        what = f"{before.item} {before.level}".strip() + f", {before.arm}"
+        names = table.names
+        what = f"{names.item(before.item, before.level)}, {names.arm(before.arm)}"
         if counts[1] > counts[0]:
             message = f"{what}: {counts[1]} after matching, {counts[0]} before."
             severity = table.severity(ids)
@@ -58,14 +60,15 @@ class MatchedWithinAll(Rule):
             yield self.fits(ids, shown)
         else:
             severity = table.severity(ids)
-            message = f"{shown}."
-            yield self.finds(ids, message, certainty="exact", severity=severity, clashes=[ids])
+            message, clash = f"{shown}.", table.open(ids)
+            yield self.finds(ids, message, certainty="exact", severity=severity, clashes=[clash])
 
 
 class SizesAfterMatching(Rule):
     """Sizes after matching follow the ratio."""
 
     title = "Sizes after matching follow the ratio"
+    reads = frozenset(["n", "setting"])
     needs = "the sizes of both arms after matching, and a protocol or words that give the ratio"
     how_to_read = (
         "With 1:1 matching both arms have the same size, with 1:k the controls number at most k "
@@ -105,7 +108,8 @@ class SizesAfterMatching(Rule):
             if rows[0] is None or rows[1] is None:
                 continue
             ids = [rows[0].id, rows[1].id]
-            shown = f"{item} {level}: {rows[0].printed} treated, {rows[1].printed} controls"
+            what = table.names.item(item, level)
+            shown = f"{what}: {rows[0].printed} treated, {rows[1].printed} controls"
             if table.count(rows[0]) == table.count(rows[1]):
                 yield self.fits(ids, shown)
             else:

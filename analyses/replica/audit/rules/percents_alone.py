@@ -16,6 +16,7 @@ class PercentReachable(Rule):
     """Some whole number of patients gives the percent."""
 
     title = "Some whole number of patients gives the percent"
+    reads = frozenset(["n", "count_total", "percent"])
     needs = "a percent without a count, of a printed denominator or group, in enough decimals"
     how_to_read = (
         "No whole number of patients over the denominator is printed like this. It is exact where "
@@ -52,7 +53,7 @@ class PercentReachable(Rule):
             )
             yield self.finds(
                 ids,
-                f"{row.item} {row.level}, {row.arm}: {near}; printed {row.printed}.",
+                f"{table.names.subject(row)}: {near}; printed {row.printed}.",
                 certainty="exact" if stated else "model_based",
                 severity=table.severity(ids),
                 clashes=[ids] if stated else (),

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from replica.audit.counts import CountTable, admits, count_table
+from replica.audit.counts import CountTable, admits, against_levels, cached_odds_ratio, count_table
 from replica.audit.finding import Checked
 from replica.audit.interval import show
+from replica.audit.naming import STATISTIC_WORDS, Names
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
 from replica.audit.wald import PrintedRatio, printed_ratios
-from replica.contingency import Ratio, odds_ratio
+from replica.contingency import Ratio
 from replica.published import PublishedValue
 
 
@@ -32,6 +33,7 @@ class OddsRatioFromCounts(Rule):
     """An odds ratio of two groups follows from their counts."""
 
     title = "An odds ratio follows from its counts, in the direction of its columns"
+    reads = frozenset(["n", "percent", "hr", "or", "ci_low", "ci_high", "p"])
     needs = "an odds ratio of two groups, and the counts of its item in both"
     how_to_read = (
         "The cross-product of the printed counts is not the ratio (an adjusted ratio may differ), "
@@ -52,14 +54,14 @@ class OddsRatioFromCounts(Rule):
             counts = count_table(table, row)
             if counts is None:
                 continue
-            readings = list(_readings(counts, row))
+            readings = [*_readings(table.names, counts, row), *_against_levels(table, row)]
             if readings:
                 columns[row.where, row.arm, row.comparator].append((printing, counts, readings))
         for cases in columns.values():
             follow = [bool(_matching(table, each.row, found)) for each, _, found in cases]
             for printing, counts, readings in cases:
                 yield from self._check(
-                    table, printing, counts, readings, crude=2 * sum(follow) >= len(follow)
+                    table, printing, counts, readings, crude=(sum(follow), len(follow))
                 )
 
     def _check(
@@ -69,7 +71,7 @@ class OddsRatioFromCounts(Rule):
         counts: CountTable,
         readings: list[_Reading],
         *,
-        crude: bool,
+        crude: tuple[int, int],
     ) -> Iterator[Checked]:
         row, rows = printing.row, printing.rows
         printed = {name: rows[name] for name in ("ci_low", "ci_high", "p") if name in rows}
@@ -81,11 +83,11 @@ class OddsRatioFromCounts(Rule):
         best = max(matching, key=lambda r: (len(_fitting(table, printed, r)), r.as_read))
         fitting = _fitting(table, printed, best)
         ids = (*counts.ids, *printing.ids("or", *fitting))
-        given = f"{counts.shown} give {_show(table, row, printed, best.ratio)}"
+        given = f"{counts.shown(table.names)} give {_show(table, row, printed, best.ratio)}"
         shown = f"{given} as {best.text}"
         apart = [name for name in printed if name not in fitting]
         if apart and (fitting or not printed):
-            told = ", ".join(f"{name} {printed[name].printed}" for name in apart)
+            told = ", ".join(f"{STATISTIC_WORDS.get(n, n)} {printed[n].printed}" for n in apart)
             values = _values(best.ratio)
             near = all(
                 table.printed(printed[name]).within_a_unit(Fraction(values[name])) for name in apart
@@ -117,10 +119,11 @@ class OddsRatioFromCounts(Rule):
             and table.is_subject(claim, row)
         ]
         names = (*ids, *(claim.key for claim in opposed))
+        arms = [table.names.arm(arm) for arm in counts.arms]
         inverse = show(1 / best.exact, table.printed(row).digits)
         message = (
             f"{row.printed} follows from the counts as {best.text}: {shown}. Read as "
-            f"{counts.arms[0]} over {counts.arms[1]}, the columns' direction, gives {inverse}."
+            f"{arms[0]} over {arms[1]}, the columns' direction, gives {inverse}."
         )
         if opposed:
             places = ", ".join(dict.fromkeys(claim.where for claim in opposed))
@@ -140,21 +143,24 @@ class OddsRatioFromCounts(Rule):
         counts: CountTable,
         readings: list[_Reading],
         *,
-        crude: bool,
+        crude: tuple[int, int],
     ) -> Checked:
         row = printing.row
         digits = table.printed(row).digits
         shown = "; ".join(f"{r.text} {show(r.exact, digits)}" for r in readings)
-        exact = row.model in ("crude", "univariable") and not counts.completed
+        exact = row.model in ("crude", "univariable") and (not counts.completed or counts.whole)
         near = any(table.printed(row).within_a_unit(reading.exact) for reading in readings)
         ids = (*counts.ids, *printing.ids("or"))
+        following, of = crude
         basis = "" if exact else " An adjusted ratio, or one of other patients, need not follow."
+        if not exact and following:
+            basis += f" Of the {of} ratios of this comparison {following} follow from their counts."
         return self.finds(
             ids,
-            f"{counts.shown} give {shown}; printed {row.printed}.{basis}",
+            f"{counts.shown(table.names)} give {shown}; printed {row.printed}.{basis}",
             certainty="exact" if exact else "model_based",
-            severity=table.severity(ids, within_a_unit=near or not (exact or crude)),
-            clashes=[(*counts.ids, name) for name in printing.ids("or")] if exact else (),
+            severity=table.severity(ids, within_a_unit=near or not (exact or 2 * following >= of)),
+            clashes=[(*table.open(counts.ids), n) for n in printing.ids("or")] if exact else (),
         )
 
 
@@ -166,9 +172,10 @@ def _matching(table: PrintedTable, row: PublishedValue, readings: list[_Reading]
     return [each for each in readings if interval is not None and each.exact in interval]
 
 
-def _readings(counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
+def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
     """Yield the odds ratios of two levels, or of one against the rest, in both directions."""
-    levels = list(zip(counts.levels, counts.counts, strict=True))
+    labels = [names.level(counts.item, level) for level in counts.levels]
+    levels = list(zip(labels, counts.counts, strict=True))
     if len(levels) == 2:
         pairs = [(levels[0], levels[1])]
     else:
@@ -179,21 +186,21 @@ def _readings(counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
             pairs.append((levels[place], ("the other levels", rest)))
         for cut in range(2, len(levels) - 1):
             low, high = levels[:cut], levels[cut:]
-            names = ("+".join(name for name, _ in low), "+".join(name for name, _ in high))
+            joined = ("+".join(name for name, _ in low), "+".join(name for name, _ in high))
             sums = [
                 (sum(cells[0] for _, cells in part), sum(cells[1] for _, cells in part))
                 for part in (low, high)
             ]
-            pairs.append(((names[0], sums[0]), (names[1], sums[1])))
-    one, other = counts.arms
+            pairs.append(((joined[0], sums[0]), (joined[1], sums[1])))
+    one, other = (names.arm(arm) for arm in counts.arms)
     # With one level printed the ratio is of that level; with two, which one is not stated.
     stated = counts.completed or bool(row.level)
     for (name, (a, c)), (against, (b, d)) in pairs:
         if min(a, b, c, d) == 0:
             continue
-        ratio = odds_ratio(a, b, c, d)
+        ratio = cached_odds_ratio(a, b, c, d)
         exact = Fraction(a * d, b * c)
-        label = name or counts.item
+        label = name or names.item(counts.item)
         yield _Reading(
             f"the odds of {label} in {one} over {other}",
             True,
@@ -208,6 +215,18 @@ def _readings(counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
             1 / exact,
             ratio.inverse(),
         )
+
+
+def _against_levels(table: PrintedTable, row: PublishedValue) -> Iterator[_Reading]:
+    """Yield the odds ratios of a level against each other level, in both directions."""
+    names, own = table.names, table.names.level(row.item, row.level)
+    for level, ratio in against_levels(table, row).items():
+        for arms, found in (
+            (f"{names.arm(row.arm)} over {names.arm(row.comparator)}", ratio),
+            (f"{names.arm(row.comparator)} over {names.arm(row.arm)}", ratio.inverse()),
+        ):
+            text = f"the odds of {own} against {names.level(row.item, level)} in {arms}"
+            yield _Reading(text, found is ratio, Fraction(found.estimate), found)
 
 
 def _fitting(

@@ -53,7 +53,7 @@ class RepeatedNumber(Rule):
         setting = involved[0].statistic == "setting"
         yield self.finds(
             ids,
-            f"{_quantity(involved[0])} is printed as {shown}.",
+            f"{table.names.subject(involved[0], statistic=True)} is printed as {shown}.",
             certainty="exact",
             severity="table" if setting else table.severity(ids, flips=True, within_a_unit=near),
             clashes=[[one.id, other.id] for one, other in apart],
@@ -80,8 +80,3 @@ def _within_a_unit(table: PrintedTable, one: PublishedValue, other: PublishedVal
     if first.kind != "number" or second.kind != "number":
         return False
     return abs(first.value - second.value) <= max(first.unit, second.unit)
-
-
-def _quantity(row: PublishedValue) -> str:
-    names = (row.item, row.level, row.outcome, row.arm, row.comparator, row.subgroup, row.stage)
-    return f"{row.statistic} of {', '.join(name for name in names if name)}"

@@ -16,6 +16,7 @@ class RiskDifferenceFromRisks(Rule):
     """A risk difference is the difference of the two printed risks."""
 
     title = "A risk difference is the difference of the two risks"
+    reads = frozenset(["risk_difference", "percent", "rate"])
     needs = "a risk difference of two groups, and percents or rates of the same outcome in both"
     how_to_read = (
         "No unrounded risks that print like these differ by the printed difference. Risks at "
@@ -32,20 +33,20 @@ class RiskDifferenceFromRisks(Rule):
             pairs = list(_pairs(table, row))
             agreeing = [pair for pair in pairs if _meets(table, row, difference, pair)]
             own = [pair for pair in pairs if pair[0].where == row.where] or pairs
-            apart = [pair for pair in own if pair not in agreeing]
+            # A place may print shares of patients and rates of a curve: one pair has to agree.
+            apart = [] if any(pair in agreeing for pair in own) else own
             for one, other in agreeing:
                 shown = f"{one.printed} - {other.printed}; printed {row.printed}"
                 yield self.fits((row.id, one.id, other.id), shown)
             if not apart:
                 continue
             one, other = apart[0]
+            what = table.names.outcome(row.outcome)
             value = _share(one, table.printed(one).value) - _share(
                 other, table.printed(other).value
             )
             text = show(value, max(printed.digits, 3))
-            message = (
-                f"{row.outcome}: {one.printed} - {other.printed} is {text}; printed {row.printed}."
-            )
+            message = f"{what}: {one.printed} - {other.printed} is {text}; printed {row.printed}."
             if agreeing:
                 names = ", ".join(f"{a.printed} - {b.printed} ({a.where})" for a, b in agreeing)
                 message += f" It follows from {names}."
@@ -63,6 +64,7 @@ class DifferenceOfMedians(Rule):
     """A printed difference of medians is that of the two medians."""
 
     title = "A difference of medians is that of the two medians"
+    reads = frozenset(["median"])
     needs = "an item named `..._difference` with a median, and the medians of both groups"
     how_to_read = "No unrounded medians that print like these differ by the printed difference."
 
@@ -95,7 +97,7 @@ class DifferenceOfMedians(Rule):
                 yield self.fits(ids, shown)
             else:
                 severity = table.severity(ids)
-                message = f"{row.outcome}: {shown}."
+                message = f"{table.names.outcome(row.outcome)}: {shown}."
                 yield self.finds(ids, message, certainty="exact", severity=severity, clashes=[ids])
 
 

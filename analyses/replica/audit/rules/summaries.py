@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 
 from scipy import stats
 
 from replica.audit.finding import Checked
 from replica.audit.interval import Interval, exactly
+from replica.audit.naming import STATISTIC_WORDS
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
 from replica.audit.wald import Range, as_range
@@ -23,6 +25,7 @@ class QuartilesInOrder(Rule):
     """Minimum, quartiles, median and maximum are in order."""
 
     title = "A median lies within its quartiles and range"
+    reads = frozenset(["min", "q1", "median", "q3", "max"])
     needs = "two of minimum, first quartile, median, third quartile and maximum of one estimate"
     how_to_read = "No unrounded values that print like these are in the order that they must have."
 
@@ -37,7 +40,9 @@ class QuartilesInOrder(Rule):
             if len(known) < 2:
                 continue
             ids = [row.id for _, row, _ in known]
-            shown = ", ".join(f"{name} {row.printed}" for name, row, _ in known)
+            shown = ", ".join(
+                f"{STATISTIC_WORDS.get(name, name)} {row.printed}" for name, row, _ in known
+            )
             apart = [
                 (low[1].id, high[1].id)
                 for at, low in enumerate(known)
@@ -49,7 +54,7 @@ class QuartilesInOrder(Rule):
                 continue
             yield self.finds(
                 ids,
-                f"{known[0][1].item}, {known[0][1].arm}: {shown}; they are not in order.",
+                f"{table.names.subject(known[0][1])}: {shown}; they are not in order.",
                 certainty="exact",
                 severity=table.severity(ids),
                 clashes=apart,
@@ -60,6 +65,7 @@ class SpreadPossible(Rule):
     """A mean and standard deviation are possible within the printed range."""
 
     title = "A mean and its standard deviation are possible within the range"
+    reads = frozenset(["n", "min", "max", "mean", "sd"])
     needs = "a mean or standard deviation with a minimum and maximum of the same estimate"
     how_to_read = (
         "The mean lies outside the range, or the variance exceeds (maximum - mean)(mean - minimum) "
@@ -91,7 +97,7 @@ class SpreadPossible(Rule):
                 yield self.fits(ids, shown)
             else:
                 severity = table.severity(ids)
-                message = f"{rows['mean'].item}: {shown} cannot be of one sample."
+                message = f"{table.names.subject(rows['mean'])}: {shown} cannot be of one sample."
                 yield self.finds(ids, message, certainty="exact", severity=severity, clashes=[ids])
 
 
@@ -99,6 +105,7 @@ class PFromMeans(Rule):
     """A t test's p value follows from means, standard deviations and sizes."""
 
     title = "A t test follows from means, standard deviations and sizes"
+    reads = frozenset(["n", "mean", "sd", "p"])
     needs = "mean and SD of two groups, their sizes, and a p value of the same item"
     how_to_read = (
         "Neither Student's nor Welch's t test on any unrounded means and SDs gives the printed p. "
@@ -118,7 +125,8 @@ class PFromMeans(Rule):
             printed = as_range(interval, 0, 1)
             ids = (*groups[0][0], *groups[1][0], row.id)
             shown = (
-                f"{row.item}: t tests on the rounded means and SDs give p {values.low:.3f} to "
+                f"{table.names.subject(row)}: t tests on the rounded means and SDs give "
+                f"p {values.low:.3f} to "
                 f"{values.high:.3f}; printed {row.printed}"
             )
             if values.meets(printed):
@@ -158,6 +166,12 @@ def _group(
     return None
 
 
+@lru_cache(maxsize=4096)  # a search for slips asks for the same tests again and again
+def _t_test(gap: float, one: tuple[float, int], other: tuple[float, int], *, equal: bool) -> float:
+    result = stats.ttest_ind_from_stats(gap, *one, 0.0, *other, equal_var=equal)
+    return float(result.pvalue)
+
+
 def _t_range(one: tuple[Interval, Interval, int], other: tuple[Interval, Interval, int]) -> Range:
     """Return the p values of t tests over the corners of the rounded means and SDs."""
     difference = one[0] - other[0]
@@ -172,11 +186,5 @@ def _t_range(one: tuple[Interval, Interval, int], other: tuple[Interval, Interva
     for first, second in product(*ends):
         for gap, equal in product((least, widest), (True, False)):
             if max(first, second) > 0:
-                found.append(
-                    float(
-                        stats.ttest_ind_from_stats(
-                            gap, first, one[2], 0.0, second, other[2], equal_var=equal
-                        ).pvalue
-                    )
-                )
+                found.append(_t_test(gap, (first, one[2]), (second, other[2]), equal=equal))
     return Range(min(found), max(found)) if found else Range(0.0, 1.0)

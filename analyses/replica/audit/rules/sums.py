@@ -45,6 +45,7 @@ class LevelsAddUp(Rule):
     """The levels of a covariate add up to the size of the group."""
 
     title = "The levels of a covariate add up to their group"
+    reads = frozenset(["n", "percent"])
     needs = "counts of at least two levels of one item, and the group's size"
     how_to_read = (
         "The printed levels make up the whole group (by the protocol, as yes and no, or as they do "
@@ -84,13 +85,13 @@ class LevelsAddUp(Rule):
             if column.total == column.size:
                 yield self.fits(column.ids, column.shown)
             elif full and column.total > column.size:
-                message = f"{item}: {column.shown}, more than the group."
+                message = f"{table.names.item(item)}: {column.shown}, more than the group."
                 yield self.finds(
                     column.ids,
                     message,
                     certainty="exact",
                     severity=table.severity(column.ids),
-                    clashes=[column.ids],
+                    clashes=[table.open(column.ids)],
                 )
             elif full:
                 yield self._short(table, item, column)
@@ -98,7 +99,7 @@ class LevelsAddUp(Rule):
     def _short(self, table: PrintedTable, item: str, column: _Column) -> Checked:
         """Report patients without a level, unless the percents bear the counts out."""
         missing = column.size - column.total
-        shown = f"{item}: {column.shown}, {missing} without a printed level"
+        shown = f"{table.names.item(item)}: {column.shown}, {missing} without a printed level"
         for total in (column.size, column.total):
             percents = [table.estimates[row.estimate_id].get("percent") for row in column.rows]
             shares = [Fraction(100 * count, total or 1) for count in column.counts]
@@ -115,6 +116,7 @@ class ArmsAddUp(Rule):
     """Treated and control add up to all."""
 
     title = "The arms add up to all patients"
+    reads = frozenset(["n"])
     needs = "the same count for all patients, treated and control, at one stage"
     how_to_read = "Treated and control patients together are not the total printed."
 
@@ -144,7 +146,8 @@ class ArmsAddUp(Rule):
         groups: Sequence[tuple[str, ...]],
     ) -> Checked:
         ids = tuple(dict.fromkeys(name for group in groups for name in group))
-        shown = f"{item}: {' + '.join(map(str, counts))} = {sum(counts)}; printed {total} for all"
+        what, added = table.names.item(item), " + ".join(map(str, counts))
+        shown = f"{what}: {added} = {sum(counts)}; printed {total} for all"
         if sum(counts) == total:
             return self.fits(ids, shown)
         severity = table.severity(ids, flips=True)
@@ -155,6 +158,7 @@ class GroupsAddUp(Rule):
     """A group that is two others together in most rows is so in every row."""
 
     title = "A group made of two others holds both in every row"
+    reads = frozenset(["n"])
     needs = f"counts of three groups at one place, {_ENOUGH} rows of which add up"
     how_to_read = (
         "In the other rows one group is the sum of two others; here it is not. That the groups "
@@ -189,16 +193,18 @@ class GroupsAddUp(Rule):
         telling = [c[0] == c[1] + c[2] for c in counts if min(c) > 0]
         if sum(telling) < _ENOUGH or 5 * sum(telling) < 4 * len(telling):
             return
+        names = [table.names.arm(arm) for arm in (whole, *parts)]
         for group, (total, *added) in zip(rows, counts, strict=True):
             ids = [row.id for row in group]
             shown = (
-                f"{parts[0]} and {parts[1]}: {added[0]} + {added[1]} = {sum(added)}; "
-                f"{whole}: {total}"
+                f"{names[1]} and {names[2]}: {added[0]} + {added[1]} = {sum(added)}; "
+                f"{names[0]}: {total}"
             )
             if total == sum(added):
                 yield self.fits(ids, shown)
             else:
-                message = f"{group[0].item}: {shown}, unlike {sum(telling)} other rows."
+                what = table.names.item(group[0].item, group[0].level)
+                message = f"{what}: {shown}, unlike {sum(telling)} other rows."
                 severity = table.severity(ids)
                 yield self.finds(ids, message, certainty="model_based", severity=severity)
 
@@ -207,6 +213,7 @@ class PercentsAddUp(Rule):
     """The percents of yes and no, or of all levels, add up to 100."""
 
     title = "The percents of all levels add up to 100"
+    reads = frozenset(["percent"])
     needs = "percents without counts for every level that the protocol names, or for yes and no"
     how_to_read = "No unrounded percents that print like these add up to 100."
 
@@ -231,7 +238,7 @@ class PercentsAddUp(Rule):
                 yield self.fits(ids, f"{shown} can be 100")
             else:
                 severity = table.severity(ids)
-                message = f"{item}: {shown} cannot be 100 under any rounding."
+                message = f"{table.names.item(item)}: {shown} cannot be 100 under any rounding."
                 yield self.finds(ids, message, certainty="exact", severity=severity, clashes=[ids])
 
 
@@ -239,6 +246,7 @@ class PartsInWords(Rule):
     """A whole that the paper says is made of parts is their sum."""
 
     title = "A whole that the paper's words divide into parts is their sum"
+    reads = frozenset(["n"])
     needs = "a claim that parts make up the whole, about one count for all and others for parts"
     how_to_read = "The parts that the paper names do not add up to the whole that it prints."
 

@@ -22,6 +22,7 @@ class RatesFall(Rule):
     """Survival falls with time, incidence rises."""
 
     title = "Survival falls with time"
+    reads = frozenset(["median", "rate"])
     needs = "rates of one group at two times"
     how_to_read = "A later survival rate is above an earlier one (or a later incidence below)."
 
@@ -46,11 +47,11 @@ class RatesFall(Rule):
             ids = [row.id for _, row, _ in timed]
             shown = ", ".join(f"{row.time} {row.printed}" for _, row, _ in timed)
             if not apart:
-                yield self.fits(ids, f"{curve.name}: {shown}")
+                yield self.fits(ids, f"{curve.words(table)}: {shown}")
             else:
                 yield self.finds(
                     ids,
-                    f"{curve.name}: {shown}; a curve of this kind cannot turn.",
+                    f"{curve.words(table)}: {shown}; a curve of this kind cannot turn.",
                     certainty="exact",
                     severity=table.severity(ids),
                     clashes=apart,
@@ -61,6 +62,7 @@ class MedianAgainstRates(Rule):
     """Survival is at most one half after the median, and more before it."""
 
     title = "A median agrees with the rates of its curve"
+    reads = frozenset(["median", "rate"])
     needs = "a median and a rate of one group"
     how_to_read = (
         "The median is the first time at which the curve is at most one half. A rate above one "
@@ -85,7 +87,8 @@ class MedianAgainstRates(Rule):
         moment = exactly(time[0])
         ids = (median.id, rate.id)
         shown = (
-            f"{curve.name}: median {median.printed} {median.unit}, {rate.printed}% at {rate.time}"
+            f"{curve.words(table)}: median {median.printed} {median.unit}, {rate.printed}% at "
+            f"{rate.time}"
         )
         if at.below(moment) and _HALF.below(value):
             why = "after its median a curve is at most one half"
@@ -107,6 +110,7 @@ class SubgroupsMix(Rule):
     """The rates of subgroups mix to that of the whole group."""
 
     title = "The rates of subgroups mix to that of their group"
+    reads = frozenset(["n", "median", "rate"])
     needs = "rates at one time of a group and of all its subgroups by one covariate, with counts"
     how_to_read = (
         "Weighted by the printed counts the subgroups' rates give another rate than the printed "
@@ -147,7 +151,7 @@ class SubgroupsMix(Rule):
             f"{row.printed} x {count}" for row, count in zip(rows, counts, strict=True)
         )
         shown = (
-            f"{split.whole.name} at {rate.time}: ({terms}) / {total} = {show(middle, 1)}; "
+            f"{split.whole.words(table)} at {rate.time}: ({terms}) / {total} = {show(middle, 1)}; "
             f"printed {rate.printed}"
         )
         if (mixed + Interval(-_TOLERANCE, _TOLERANCE)).meets(value):
@@ -162,6 +166,7 @@ class PooledMedianBetween(Rule):
     """The median of a group lies between those of its subgroups."""
 
     title = "The median of a group lies between those of its subgroups"
+    reads = frozenset(["n", "median", "rate"])
     needs = "medians of a group and of all its subgroups by one covariate, with counts"
     how_to_read = (
         "The pooled median is outside the subgroups' medians. Without censoring it cannot be; with "
@@ -182,7 +187,7 @@ class PooledMedianBetween(Rule):
                 continue
             ids = [whole.id, *(row.id for row in parts)]
             shown = (
-                f"{split.whole.name}: median {whole.printed}; of its parts "
+                f"{split.whole.words(table)}: median {whole.printed}; of its parts "
                 f"{', '.join(row.printed for row in parts)}"
             )
             outside = all(pooled.below(i) for i in known) or all(i.below(pooled) for i in known)

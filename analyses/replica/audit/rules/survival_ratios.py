@@ -29,6 +29,7 @@ class RatioAgainstMedians(Rule):
     """A significant hazard ratio and the medians point in one direction."""
 
     title = "A hazard ratio and the medians point in one direction"
+    reads = frozenset(["hr", "or", "ci_low", "ci_high", "p", "median", "rate"])
     needs = "a hazard ratio of two groups and a median of the same outcome in both"
     how_to_read = (
         "The ratio, with an interval that excludes 1, says that events come later in one group, "
@@ -52,7 +53,8 @@ class RatioAgainstMedians(Rule):
             earlier = times[0].below(times[1])
             ids = (*printing.ids("hr", "ci_low", "ci_high"), first.id, second.id)
             shown = (
-                f"{row.outcome}: hazard ratio {row.printed} of {one.name} over {other.name}, "
+                f"{table.names.outcome(row.outcome)}: hazard ratio {row.printed} of "
+                f"{one.patients(table)} over {other.patients(table)}, "
                 f"medians {first.printed} and {second.printed}"
             )
             opposed = (direction < 0 and earlier) or (direction > 0 and later)
@@ -72,10 +74,13 @@ class RatioAgainstRates(Rule):
     """Under proportional hazards rates at one time imply the hazard ratio."""
 
     title = "A hazard ratio agrees with the rates of the two groups"
+    reads = frozenset(["hr", "or", "ci_low", "ci_high", "p", "median", "rate", "setting"])
     needs = "a hazard ratio with an interval, and rates of both groups at one time"
     how_to_read = (
         "Under proportional hazards the ratio is log S of one group over log S of the other at "
-        f"every time. At the time shown it is more than {_FAR:g} standard errors away. A question."
+        f"every time. At the time shown it is more than {_FAR:g} standard errors away. A question, "
+        "graded as rounding where both lie on the same side of 1, as hazards are seldom "
+        "proportional."
     )
 
     def check(self, table: PrintedTable) -> Iterator[Checked]:
@@ -89,6 +94,8 @@ class RatioAgainstRates(Rule):
             if low is None or high is None or high.below(low):
                 continue
             error = standard_error(low, high, quantile).high
+            if error <= 0:
+                continue
             for rate in one.rates:
                 against = other.rate(rate.time)
                 if against is not None and not one.rising:
@@ -109,17 +116,21 @@ class RatioAgainstRates(Rule):
         printed = as_range(ratio, 1e-9, math.inf)
         gap = max(math.log(implied.low / printed.high), math.log(printed.low / implied.high), 0.0)
         ids = (*printing.ids("hr", "ci_low", "ci_high"), rate.id, against.id)
+        what = table.names.outcome(printing.row.outcome)
         shown = (
-            f"{printing.row.outcome} at {rate.time}: log {rate.printed}% over log "
+            f"{what} at {rate.time}: log {rate.printed}% over log "
             f"{against.printed}% is {implied.low:.2f} to {implied.high:.2f}; printed ratio "
             f"{printing.row.printed}"
         )
         if gap <= _FAR * error:
             yield self.fits(ids, shown)
-        else:
-            severity = table.severity(ids)
-            message = f"{shown}, {gap / error:.1f} standard errors away."
-            yield self.finds(ids, message, certainty="model_based", severity=severity)
+            return
+        # Hazards are seldom proportional: in a large study any departure is many standard errors
+        # away. Rates that say the opposite of the ratio are another matter.
+        opposed = (implied.low > 1 and printed.high < 1) or (implied.high < 1 and printed.low > 1)
+        severity = table.severity(ids, within_a_unit=not opposed)
+        message = f"{shown}, {gap / error:.1f} standard errors away."
+        yield self.finds(ids, message, certainty="model_based", severity=severity)
 
 
 def _compared(table: PrintedTable) -> Iterator[tuple[PrintedRatio, Curve, Curve]]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from replica.audit.claims import Claim
 from replica.audit.finding import Checked, Severity
 from replica.audit.interval import Interval, exactly
+from replica.audit.naming import STATISTIC_WORDS
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
 from replica.published import PublishedValue
@@ -59,11 +60,11 @@ class WordsAgainstSignificance(Rule):
         if not opposed:
             return
         ids = [row.id for found in opposed for row in found]
-        printed = ", ".join(f"{r.statistic} {r.printed}" for found in opposed for r in found)
+        printed = ", ".join(f"{_name(r)} {r.printed}" for found in opposed for r in found)
         words = "balanced" if claim.direction == "balanced" else claim.strength.replace("_", " ")
         yield self.finds(
             [*ids, claim.key],
-            f"{claim.where}: the words say {words} of {_subject(opposed[0][0])}; "
+            f"{claim.where}: the words say {words} of {table.names.subject(opposed[0][0])}; "
             f"printed {printed}.",
             certainty="exact",
             severity="headline" if claim.strength == "significant" else _severity(claim),
@@ -106,7 +107,7 @@ class WordsAgainstDirection(Rule):
         shown = f"{one.printed} and {other.printed}"
         right = second.below(first) if higher else first.below(second)
         wrong = first.below(second) if higher else second.below(first)
-        yield from self._told(claim, [one, other], shown, right=right, wrong=wrong)
+        yield from self._told(table, claim, [one, other], shown, right=right, wrong=wrong)
 
     def _side(self, table: PrintedTable, claim: Claim, ratio: PublishedValue) -> Iterator[Checked]:
         interval = table.interval(ratio)
@@ -114,11 +115,12 @@ class WordsAgainstDirection(Rule):
             return
         above, below = exactly(1).below(interval), interval.below(exactly(1))
         right, wrong = (above, below) if claim.direction == "higher" else (below, above)
-        shown = f"{ratio.statistic} {ratio.printed}"
-        yield from self._told(claim, [ratio], shown, right=right, wrong=wrong)
+        shown = f"{_name(ratio)} {ratio.printed}"
+        yield from self._told(table, claim, [ratio], shown, right=right, wrong=wrong)
 
     def _told(
         self,
+        table: PrintedTable,
         claim: Claim,
         rows: Sequence[PublishedValue],
         shown: str,
@@ -132,8 +134,8 @@ class WordsAgainstDirection(Rule):
         elif wrong:
             yield self.finds(
                 ids,
-                f"{claim.where}: the words say {claim.direction} of {_subject(rows[0])}; printed "
-                f"{shown}.",
+                f"{claim.where}: the words say {claim.direction} of "
+                f"{table.names.subject(rows[0])}; printed {shown}.",
                 certainty="exact",
                 severity="headline",
                 clashes=[ids],
@@ -184,12 +186,12 @@ class WordsAgainstBounds(Rule):
         if others:
             yield self.fits([*(row.id for row in others), claim.key], f"at least {setting.printed}")
         if below:
-            printed = ", ".join(f"{row.statistic} {row.printed}" for row in below)
+            printed = ", ".join(f"{_name(row)} {row.printed}" for row in below)
             ids = [setting.id, *(row.id for row in below), claim.key]
             yield self.finds(
                 ids,
                 f"{claim.where}: the words allow no time below {setting.printed} {setting.unit}; "
-                f"{_subject(below[0])} has {printed} ({below[0].where}).",
+                f"{table.names.subject(below[0])} has {printed} ({below[0].where}).",
                 certainty="exact",
                 severity="headline",
                 clashes=[[setting.id, row.id, claim.key] for row in below],
@@ -267,9 +269,8 @@ def _interval_says(table: PrintedTable, rows: dict[str, PublishedValue]) -> bool
     return False if ends[0].below(one) and one.below(ends[1]) else None
 
 
-def _subject(row: PublishedValue) -> str:
-    names = (row.item, row.level, row.outcome, row.subgroup, row.stage)
-    return ", ".join(name for name in names if name)
+def _name(row: PublishedValue) -> str:
+    return STATISTIC_WORDS.get(row.statistic, row.statistic)
 
 
 def _severity(claim: Claim) -> Severity:
