@@ -200,8 +200,13 @@ def search(
                 *targets,
                 *(now.columns, now.time, now.died),
                 *(best.columns, best.time, best.died),
-                *(energy, done, until, planned),
-                *(phase.hot, phase.cold, phase.shape),
+                energy,
+                done,
+                until,
+                planned,
+                phase.hot,
+                phase.cold,
+                phase.shape,
                 rng,
             )
             done = until
