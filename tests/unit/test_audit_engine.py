@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 from audit_rows import claim, counts, estimate, sizes
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replica.audit import (
@@ -151,6 +151,8 @@ def printed(*names, **columns):
     return [replace(row, id=name) for row, name in zip(rows, names, strict=True)]
 
 
+# a solver's time depends on what else the machine does
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=3, unique=True), max_size=8)
 )

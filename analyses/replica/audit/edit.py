@@ -29,6 +29,8 @@ COSTS = {
     "count and percent": 3,
     "two slips": 6,
 }
+# The ends of an interval stand after what they are of.
+_PLACES = {"ci_low": 1, "ci_high": 2, "p": 3}
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Edit:
 
     @property
     def would_be(self) -> str:
-        """The new texts, each once, in order."""
-        return ", ".join(dict.fromkeys(text for _, text in self.changes))
+        """The new texts, each once, an estimate before the ends of its interval."""
+        ordered = sorted(self.changes, key=lambda change: _PLACES.get(change[0].split(".")[-1], 0))
+        return ", ".join(dict.fromkeys(text for _, text in ordered))
 
     def apply(self, rows: tuple[PublishedValue, ...]) -> tuple[PublishedValue, ...]:
         """Return the rows with the slip undone."""
