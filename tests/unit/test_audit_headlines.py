@@ -116,6 +116,34 @@ HEADLINES = (
         ),
         "1.5 - 3.6 is -0.021; printed -0.028",
     ),
+    # Only 684 of 685 are 99.9 percent; 687 before and 684 after leave 3 to go, but only 2 went.
+    Headline(
+        MLC,
+        "counts_possible",
+        "table1.prior_chemotherapy.treated.before.n",
+        "exact",
+        lambda v: (
+            [k for k in range(686) if round(100 * k / 685, 1) == 99.9]
+            == [684]
+            == [round(v("table1.prior_chemotherapy.treated.before.n")) - 3]
+            and v("table1.patients.treated.before.n") - v("table1.patients.treated.after.n") == 2
+            and v("table1.prior_chemotherapy.treated.after.percent") == 99.9
+        ),
+        "99.9% of 685, which is 684; matching leaves out 687 - 685 = 2",
+    ),
+    # 39 in all less 10 are 29 controls; only 25 of 685 are 3.6 percent.
+    Headline(
+        MLC,
+        "counts_possible",
+        "figure1.second_primary.all.n",
+        "exact",
+        lambda v: (
+            [k for k in range(686) if round(100 * k / 685, 1) == 3.6] == [25]
+            and v("discussion.second_primary.control.percent") == 3.6
+            and v("figure1.second_primary.all.n") - v("figure1.second_primary.treated.n") == 29
+        ),
+        "non-ICI, after matching: 3.6% of 685, which is 25",
+    ),
     # A median is no smaller than the first quartile.
     Headline(
         MLC,

@@ -34,10 +34,9 @@ Told = Callable[[str, int, int, str], None]
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(
-        epilog="Examples: replica synthesize sclc_second_line --seed 7; "
-        "replica synthesize mlc_second_primary --cohorts 5"
-    )(synthesize)
+    app.command(epilog="Example: replica synthesize mlc_second_primary --seed 8 --cohorts 5")(
+        synthesize
+    )
 
 
 def not_aimed_at(study: Study, published: Sequence[PublishedValue]) -> dict[str, str]:
