@@ -25,6 +25,9 @@ COLUMNS = (
 )
 """Of the downloads: `kind` is result or setting, `page` and `finding` lead into the book."""
 
+OWN_LIST = "what-differs-and-why"
+"""Section of a study's page with the numbers that give way by the study's own list."""
+
 FOLDER = "verification"
 """Under `build/results`, where the downloads are."""
 
@@ -71,14 +74,18 @@ def _places(paper: BookPaper) -> Mapping[str, str]:
 
 
 def _finding(paper: BookPaper, audit: PaperAudit, row: str) -> str:
-    """Return the address of the finding that excludes a number, on the paper's audit page."""
+    """Return the address of what excludes a number.
+
+    It is the finding on the paper's audit page or, for a number that gives way by an argument of
+    the study's own list, the section of the study's page that shows the list.
+    """
     if not paper.audit_page:
         return ""
     evidence = audit.contradicted.get(row, "")
     for finding in audit.shown:
         if f"{finding.rule}: {finding.message}" == evidence:
             return f"{paper.audit_page}.html#finding-{audit.number(finding)}"
-    return f"{paper.audit_page}.html"
+    return f"{paper.page}.html#{OWN_LIST}" if paper.page else f"{paper.audit_page}.html"
 
 
 def keep(frame: pd.DataFrame) -> None:
