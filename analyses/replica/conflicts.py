@@ -11,13 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from replica.audit import contradictions
 from replica.audit.paper import Paper
 from replica.errors import PublishedTableError
 from replica.paths import conflicts_path
 from replica.published import PublishedValue
+from replica.text_table import read_rows
 
 COLUMNS = ("conflict", "gives_way", "beside", "why")
 
@@ -41,15 +40,9 @@ def read_conflicts(path: Path, published: Iterable[PublishedValue]) -> tuple[Con
         If the header differs, a conflict has no name, no row on either side or no argument, a row
         is not printed, or a row gives way twice or both gives way and stands.
     """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if tuple(frame.columns) != COLUMNS:
-        raise PublishedTableError(
-            f"{path.name}: found the columns {', '.join(frame.columns)}; expected exactly "
-            f"{', '.join(COLUMNS)}."
-        )
     found = tuple(
-        Conflict(name, _ids(gives_way), _ids(beside), why)
-        for name, gives_way, beside, why in frame.itertuples(index=False, name=None)
+        Conflict(row["conflict"], _ids(row["gives_way"]), _ids(row["beside"]), row["why"])
+        for row in read_rows(path, COLUMNS)
     )
     known = {row.id for row in published}
     away = [name for conflict in found for name in conflict.gives_way]
@@ -104,13 +97,12 @@ def excluded(paper: Paper, conflicts: Sequence[Conflict]) -> dict[str, str]:
     conflicts
         The study's list, as `study_conflicts` reads it.
     """
-    listed = give_way(conflicts)
-    kept = tuple(row for row in paper.published if row.id not in listed)
-    estimates = {row.estimate_id for row in kept}
-    claims = tuple(claim for claim in paper.claims if set(claim.estimates) <= estimates)
     evidence = {
         name: f"{conflict.name}: {conflict.why}"
         for conflict in conflicts
         for name in conflict.gives_way
     }
+    kept = tuple(row for row in paper.published if row.id not in evidence)
+    estimates = {row.estimate_id for row in kept}
+    claims = tuple(claim for claim in paper.claims if set(claim.estimates) <= estimates)
     return evidence | contradictions(kept, paper.study, claims)

@@ -123,9 +123,10 @@ def _shares(kinds: pd.DataFrame, name: str) -> list[str]:
 
 def kinds_picture() -> Picture:
     """Draw the shares found and explained of every kind, and keep the figure."""
-    figure = kinds_figure(read("kinds"))
+    kinds = read("kinds")
+    figure = kinds_figure(kinds)
     save_figure(figure, build_path() / "results" / _NAME, _NAME)
-    row = read("kinds").set_index("kind").loc[TOTAL]
+    row = kinds.set_index("kind").loc[TOTAL]
     alt = (
         f"Share of planted slips found and explained, by kind; of all single slips {row['found']}% "
         f"are found and {row['first']}% have the true edit ranked first."

@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from replica.errors import PublishedTableError, one_of
-from replica.paths import repository
+from replica.paths import summary_path
 from replica.protocol import Study
 from replica.published import PublishedValue, load_published
 
@@ -37,11 +37,6 @@ _SHOWS = {
     ),
 }
 _ROW = re.compile(r"\[([^\[\]]+)\]")
-
-
-def summary_path(study_key: str) -> Path:
-    """Return the path of a study's summary."""
-    return repository() / "data" / "summary" / f"{study_key}.csv"
 
 
 def read_summary(path: Path, published: Sequence[PublishedValue]) -> dict[str, str]:

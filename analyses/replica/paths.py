@@ -53,6 +53,16 @@ def conflicts_path(study_key: str) -> Path:
     return repository() / "data" / "conflicts" / f"{study_key}.csv"
 
 
+def summary_path(study_key: str) -> Path:
+    """Return the path of a study's summary in plain language."""
+    return repository() / "data" / "summary" / f"{study_key}.csv"
+
+
+def review_path(name: str) -> Path:
+    """Return the path of a table of the reviewer's kit."""
+    return repository() / "data" / "review" / f"{name}.csv"
+
+
 def synthetic_path(study_key: str) -> Path:
     """Return the path of a study's synthetic cohort."""
     return repository() / "data" / "synthetic" / f"{study_key}.csv"

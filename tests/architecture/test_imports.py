@@ -35,7 +35,7 @@ LAYERS = (
     # what a study is described in, what papers print, where files are
     (
         *("vocabulary", "leeway", "matching_plan", "groups", "protocol", "convention"),
-        *("paths", "output_file", "published", "estimate"),
+        *("paths", "output_file", "text_table", "published", "estimate"),
     ),
     ("studies", "studies.*"),
     # patients

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from replica.errors import PublishedTableError
-from replica.page_summary import PARTS, plain_language, read_summary, summary_path
+from replica.page_summary import PARTS, plain_language, read_summary
+from replica.paths import summary_path
 from replica.published import load_published
 from replica.studies import load_study, study_keys
 

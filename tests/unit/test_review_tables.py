@@ -8,6 +8,7 @@ import re
 import pytest
 
 from replica.errors import PublishedTableError
+from replica.paths import review_path
 from replica.published import load_published
 from replica.review import page_checklists
 from replica.review.checklists import (
@@ -17,7 +18,6 @@ from replica.review.checklists import (
     checklist,
     items,
 )
-from replica.review.files import review_path
 from replica.review.target_trials import COLUMNS, ELEMENTS, target_trial
 from replica.studies import study_keys
 

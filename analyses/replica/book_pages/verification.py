@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from replica.audit.wording import STATISTIC_WORDS, row_words
 from replica.book_pages.papers import BookPaper, book_papers
 from replica.book_pages.places import anchors, sections
 from replica.book_pages.words import NOT_RUN, VERDICT_MARKS
+from replica.conflicts import give_way, study_conflicts
 from replica.html_table import html_table, keep_csv
 from replica.paths import build_path, notebook_path
 
@@ -49,6 +50,7 @@ def _numbers(paper: BookPaper) -> Iterator[dict[str, str]]:
     audit = audit_paper(study_paper(paper.key), explain=False)
     values = {v["id"]: v for v in paper.verification["values"]} if paper.verification else {}
     places = _places(paper)
+    listed = give_way(study_conflicts(paper.key, paper.published))
     for row in paper.published:
         value = values.get(row.id, {})
         verdict = value.get("verdict", NOT_RUN)
@@ -65,7 +67,7 @@ def _numbers(paper: BookPaper) -> Iterator[dict[str, str]]:
             "reproduced": value.get("reproduced", ""),
             "evidence": value.get("evidence", ""),
             "page": f"{paper.page}.html#{places[row.id]}" if paper.page else "",
-            "finding": _finding(paper, audit, row.id) if verdict == "contradicted" else "",
+            "finding": _finding(paper, audit, listed, row.id) if verdict == "contradicted" else "",
         }
 
 
@@ -73,7 +75,7 @@ def _places(paper: BookPaper) -> Mapping[str, str]:
     return anchors(paper.published, sections(notebook_path(paper.key))) if paper.page else {}
 
 
-def _finding(paper: BookPaper, audit: PaperAudit, row: str) -> str:
+def _finding(paper: BookPaper, audit: PaperAudit, listed: Collection[str], row: str) -> str:
     """Return the address of what excludes a number.
 
     It is the finding on the paper's audit page or, for a number that gives way by an argument of
@@ -85,7 +87,9 @@ def _finding(paper: BookPaper, audit: PaperAudit, row: str) -> str:
     for finding in audit.shown:
         if f"{finding.rule}: {finding.message}" == evidence:
             return f"{paper.audit_page}.html#finding-{audit.number(finding)}"
-    return f"{paper.page}.html#{OWN_LIST}" if paper.page else f"{paper.audit_page}.html"
+    if paper.page and row in listed:
+        return f"{paper.page}.html#{OWN_LIST}"
+    return f"{paper.audit_page}.html"
 
 
 def keep(frame: pd.DataFrame) -> None:

@@ -18,6 +18,16 @@ WIDTH = 120
 
 StudyKey = Annotated[str, typer.Argument(help="Key of a study; `replica studies` lists them.")]
 
+MapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        exists=True,
+        dir_okay=False,
+        help="Mapping file for other names and codes in your file (see `replica data check`).",
+    ),
+]
+
 
 class CleanErrors(TyperGroup):
     """Shows an error of this package as one message and ends with exit code 2."""

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from replica.commands.console import PairedOptions, StudyKey, notebook_of, pairs, plain
+from replica.commands.console import MapFile, PairedOptions, StudyKey, notebook_of, pairs, plain
 from replica.runs.folder import RECORD
 from replica.runs.perform import Planned, Run, perform, plan_run
 
@@ -38,15 +38,7 @@ def run(
         Path | None,
         typer.Option(exists=True, help="Your own patients instead of the synthetic ones."),
     ] = None,
-    data_map: Annotated[
-        Path | None,
-        typer.Option(
-            "--map",
-            exists=True,
-            dir_okay=False,
-            help="Mapping file for other names and codes in your file (see `replica data check`).",
-        ),
-    ] = None,
+    data_map: MapFile = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,6 @@ from replica.synthetic import origin, read_report, write_synthetic
 
 TRIES = 4
 """Seeds that are tried for each of several cohorts, at most."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """A finished cohort as text, with the report about it."""
-
-    patients: pd.DataFrame
-    report: Mapping[str, Any]
-
-    @property
-    def met(self) -> int:
-        """Printed rows that it meets."""
-        return int(self.report["targets"]["reproduced"])
 
 
 def several(
@@ -65,7 +51,7 @@ def several(
         If too few of the seeds lead to such a cohort.
     """
     committed = read_report(folder, study)
-    found: dict[int, Made] = {}
+    found: dict[int, Synthesis] = {}
     passed: list[dict[str, Any]] = []
     for seed in range(first, first + TRIES * number):
         try:
@@ -74,10 +60,11 @@ def several(
             passed.append({"seed": seed, "why": str(error)})
             continue
         least = (committed or made.report)["targets"]["reproduced" if committed else "aimed_at"]
-        if made.met >= least:
+        met = made.report["targets"]["reproduced"]
+        if met >= least:
             found[seed] = made
         else:
-            passed.append({"seed": seed, "why": f"meets {made.met} rows, not {least}"})
+            passed.append({"seed": seed, "why": f"meets {met} rows, not {least}"})
         if len(found) == number:
             break
     else:
@@ -116,7 +103,7 @@ def _once(
     make: Callable[[int], Synthesis],
     plan: Mapping[str, Any],
     folder: Path,
-) -> Made:
+) -> Synthesis:
     """Make a cohort, or take the one that was finished before by the same plan."""
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
     known = read_report(folder, study)
@@ -125,4 +112,4 @@ def _once(
         write_synthetic(folder, study, made.patients, made.report | {"plan": digest})
         known = dict(made.report)
     patients = pd.read_csv(folder / f"{study}.csv", dtype=str, keep_default_na=False)
-    return Made(patients, known)
+    return Synthesis(patients, known)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from replica.commands.console import StudyKey, plain
+from replica.commands.console import MapFile, StudyKey, plain
 from replica.errors import ParameterError
 from replica.figure_file import save_figure
 from replica.paths import build_path, published_path
@@ -55,15 +55,7 @@ def run_sweep(
     data: Annotated[
         Path | None, typer.Option(exists=True, help="Your own patients instead of synthetic.")
     ] = None,
-    data_map: Annotated[
-        Path | None,
-        typer.Option(
-            "--map",
-            exists=True,
-            dir_okay=False,
-            help="Mapping file for other names and codes in your file (see `replica data check`).",
-        ),
-    ] = None,
+    data_map: MapFile = None,
     out: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="Parquet file to write [build/sweeps/STUDY.parquet]."),

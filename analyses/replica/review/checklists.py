@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replica.errors import PublishedTableError, one_of
-from replica.review.files import read_rows, review_path
+from replica.paths import review_path
+from replica.text_table import read_rows
 
 GUIDELINES = ("STROBE", "RECORD", "RECORD-PE")
 STATUSES = ("reported", "in part", "not reported", "not applicable", "not seen")

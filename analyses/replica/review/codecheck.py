@@ -17,7 +17,7 @@ from pathlib import Path
 from replica.errors import NotebookError, ParameterError
 from replica.paths import repository
 from replica.protocol import Citation, Study
-from replica.review.files import read_rows
+from replica.text_table import read_rows
 
 SPECIFICATION = "https://codecheck.org.uk/spec/config/1.0/"
 OUTPUTS = "outputs"

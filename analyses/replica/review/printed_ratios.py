@@ -12,9 +12,10 @@ import pandas as pd
 from replica.audit.paper import Paper, study_paper
 from replica.audit.wording import arm_words, item_words, outcome_words, subgroup_words
 from replica.errors import ParameterError, PublishedTableError, one_of
+from replica.paths import review_path
 from replica.published import PublishedValue
 from replica.review.e_values import OCCURRENCES, EValue, Measure, Occurrence, e_value
-from replica.review.files import read_rows, review_path
+from replica.text_table import read_rows
 
 MEASURES: dict[str, Measure] = {"hr": "hazard_ratio", "or": "odds_ratio"}
 """The statistics of a table of printed numbers that are ratios."""

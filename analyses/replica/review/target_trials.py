@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replica.errors import PublishedTableError
-from replica.review.files import read_rows, review_path
+from replica.paths import review_path
+from replica.text_table import read_rows
 
 ELEMENTS = (
     "eligibility",

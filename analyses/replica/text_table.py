@@ -1,4 +1,4 @@
-"""Where the reviewer's kit keeps its tables, and how they are read."""
+"""Small tables that people write: known columns, every cell as text."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replica.errors import PublishedTableError
-from replica.paths import repository
-
-
-def review_path(name: str) -> Path:
-    """Return the path of a table of the reviewer's kit."""
-    return repository() / "data" / "review" / f"{name}.csv"
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> tuple[dict[str, str], ...]:
