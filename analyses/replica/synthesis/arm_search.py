@@ -1,13 +1,14 @@
-"""One arm by itself: combinations of covariates and times that its printed models ask for.
+"""One arm by itself: the covariates and times that its printed curves and models ask for.
 
 The covariates of a joint model tie its rows together, and the matching ties covariates to the
-other arm. So these rows come first: times and combinations are searched for together, with the
-arm's covariates free. Matching then keeps the combinations, and each patient takes the times that
-were found for somebody with the same one.
+other arm. So these rows come first: times, the joint covariates and who is matched are searched for
+together, with the printed counts held. The covariates that enter no joint model are handed out
+afterwards, one by one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replica.cohort import Cohort
-from replica.synthesis.fits import Compiled, patterns
+from replica.protocol import ARM_KEYS
+from replica.synthesis.fits import COMPARISON, Compiled, patterns
 from replica.synthesis.joint_patterns import JointPatterns
+from replica.synthesis.rank_search import (
+    RankLayout,
+    RankStanding,
+    first_ranks,
+    rank_layout,
+    times_of,
+)
+from replica.synthesis.single_covariates import hand_out_values
 from replica.synthesis.targets import Spec, Targets
-from replica.synthesis.time_search import Layout, Standing, first_standing
-from replica.synthesis.times import Times, counted_events, initial_times
+from replica.synthesis.times import Times, initial_times
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -28,18 +37,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ArmFound:
-    """Patients of one arm: their combinations, coded as in `JointPatterns`, and their times."""
+    """Patients of one arm as they were found: their patterns (`fits.patterns`) and times."""
 
     asked: JointPatterns
-    combination: Ints
+    pattern: Ints
     times: Times
-
-    @property
-    def counts(self) -> JointPatterns:
-        """How many patients have each combination."""
-        asked = self.asked
-        counts = np.bincount(self.combination, minlength=len(asked.patterns))
-        return JointPatterns(asked.arm, asked.covariates, asked.patterns, counts.astype(np.int64))
 
 
 def bits_of(targets: Targets, asked: JointPatterns) -> Ints:
@@ -48,89 +50,116 @@ def bits_of(targets: Targets, asked: JointPatterns) -> Ints:
     return np.array([keys.index(key) for key in asked.covariates], dtype=np.int64)
 
 
-def combinations_of(pattern: Ints, bits: Ints) -> Ints:
-    """Code everybody's combination; the first covariate is the highest digit."""
-    digits = (pattern[:, None] >> bits) & 1
-    return np.asarray(digits @ (1 << np.arange(bits.size)[::-1]), dtype=np.int64)
-
-
-def arm_layout(targets: Targets, compiled: Compiled, asked: JointPatterns) -> Layout:
-    """Which fits concern this arm and its joint covariates only; all its patients may change."""
-    n = targets.count("patients", "", asked.arm, "before")
-    inside = np.array([_inside(spec, asked) for spec in compiled.specs], dtype=np.bool_)
-    curves = inside & np.array([not s.subgroup and not s.covariates for s in compiled.specs])
-    everybody = np.ones(n, dtype=np.bool_)
-    return Layout(
-        compiled.system,
-        targets.study,
-        {"arms": curves, "all": inside},
-        {"arms": np.zeros(n, dtype=np.int64)},
-        {"all": everybody},
-        counted_events(targets, np.full(n, asked.arm == "treated")),
-        bits_of(targets, asked),
-    )
+def arm_layout(targets: Targets, compiled: Compiled, asked: JointPatterns) -> RankLayout:
+    """Which fits concern this arm and its joint covariates only."""
+    active = np.array([_inside(spec, asked) for spec in compiled.specs], dtype=np.bool_)
+    return rank_layout(compiled, targets.study, active, bits_of(targets, asked))
 
 
 def _inside(spec: Spec, asked: JointPatterns) -> bool:
     known = set(asked.covariates)
     subgroup = spec.subgroup.partition("=")[0]
     return (
-        (spec.arm, spec.stage) == (asked.arm, "before")
+        spec.arm == asked.arm
+        and (spec.stage == "before" or spec.kind == "curve")
+        and spec.kind in {"curve", "comparison", "joint"}
         and set(spec.covariates) <= known
-        and (not subgroup or subgroup in known)
+        and (spec.kind != "joint" or spec.covariates == asked.covariates)
+        and (not subgroup or (spec.kind == "curve" and subgroup in known))
     )
 
 
 def begin_arm(
     targets: Targets, cohort: Cohort, asked: JointPatterns, rng: np.random.Generator
-) -> Standing:
-    """Draw times for drawn covariates, and stand at the beginning of the search for an arm."""
-    rows = _rows(cohort, asked.arm)
+) -> RankStanding:
+    """Draw times and who is matched for drawn covariates, and stand at the beginning."""
+    rows = np.flatnonzero(cohort.treated == (asked.arm == "treated"))
     times = initial_times(targets, cohort.treated, rng)
     pattern = patterns(cohort, np.zeros(len(cohort), dtype=np.bool_))[rows]
-    return first_standing(Times(times.duration[:, rows], times.event[:, rows]), pattern)
+    study = targets.study
+    total = targets.count("patients", "", asked.arm, "after")
+    chosen = np.isin(np.arange(rows.size), rng.permutation(rows.size)[:total])
+    for bit, covariate in enumerate(study.covariates):
+        wanted = targets.count(covariate.key, covariate.contrast, asked.arm, "after")
+        _share_out(pattern, bit, chosen, wanted, rng.permutation(rows.size))
+    pattern |= chosen.astype(np.int64) << (len(study.covariates) + 1)
+    mine = Times(times.duration[:, rows], times.event[:, rows])
+    return first_ranks(mine, pattern, study)
 
 
-def _rows(cohort: Cohort, arm: str) -> Ints:
-    return np.flatnonzero(cohort.treated == (arm == "treated"))
+def _share_out(pattern: Ints, bit: int, chosen: Bools, wanted: int, order: Ints) -> None:
+    """Exchange a covariate's values, in an order, until `wanted` of the chosen have it."""
+    has = pattern >> bit & 1 == 1
+    surplus = int(has[chosen].sum()) - wanted
+    give = [i for i in order if chosen[i] and has[i] == (surplus > 0)][: abs(surplus)]
+    take = [i for i in order if not chosen[i] and has[i] != (surplus > 0)][: abs(surplus)]
+    for i, j in zip(give, take, strict=False):
+        pattern[i] ^= 1 << bit
+        pattern[j] ^= 1 << bit
 
 
-def arm_found(targets: Targets, asked: JointPatterns, standing: Standing) -> ArmFound:
-    """Read the result of a finished search."""
-    combination = combinations_of(standing.best_pattern, bits_of(targets, asked))
-    return ArmFound(asked, combination, standing.best)
+def arm_found(
+    targets: Targets,
+    compiled: Compiled,
+    asked: JointPatterns,
+    standing: RankStanding,
+    rng: np.random.Generator,
+) -> ArmFound:
+    """Hand out the covariates that enter no joint model to the patients of a finished search.
 
-
-def hand_out(
-    targets: Targets, cohort: Cohort, found: ArmFound, times: Times, rng: np.random.Generator
-) -> Times:
-    """Give each patient of the arm the times of one who was found with the same combination.
-
-    Where combinations differ in number, the times left over go to the patients left over.
+    Values change hands within the matched and within the others. Among the latter, those with the
+    fewest covariates that the arm has more often than the other begin with more of the rest: who
+    finds no partner has a score out of the others' reach.
     """
-    rows = _rows(cohort, found.asked.arm)
-    pattern = patterns(cohort, np.zeros(len(cohort), dtype=np.bool_))[rows]
-    own = combinations_of(pattern, bits_of(targets, found.asked))
-    source = np.full(rows.size, -1, dtype=np.int64)
-    left = np.ones(rows.size, dtype=np.bool_)
-    for code in np.unique(found.combination):
-        givers = rng.permutation(np.flatnonzero(found.combination == code))
-        takers = np.flatnonzero(own == code)
-        both = min(givers.size, takers.size)
-        source[takers[:both]] = givers[:both]
-        left[givers[:both]] = False
-    source[source < 0] = np.flatnonzero(left)
-    duration, event = times.duration.copy(), times.event.copy()
-    duration[:, rows] = found.times.duration[:, source]
-    event[:, rows] = found.times.event[:, source]
-    return Times(duration, event)
+    study, ranks = targets.study, standing.best
+    keys = [covariate.key for covariate in study.covariates]
+    joint = bits_of(targets, asked).tolist()
+    matched = ranks.pattern >> (len(keys) + 1) & 1
+    pull = np.array([_pull(targets, key, asked.arm) for key in keys])
+    risk = np.zeros(matched.size)
+    for bit in joint:
+        risk += (ranks.pattern >> bit & 1) * pull[bit]
+    rest = [bit for bit in np.argsort(-np.abs(pull), kind="stable").tolist() if bit not in joint]
+    for bit in rest:
+        pattern = ranks.pattern.copy()
+        # Who is matched has changed hands since the values were shared out.
+        wanted = targets.count(keys[bit], study.covariates[bit].contrast, asked.arm, "after")
+        _share_out(pattern, bit, matched == 1, wanted, rng.permutation(matched.size))
+        others = np.flatnonzero(matched == 0)
+        having = int((pattern[others] >> bit & 1).sum())
+        order = others[np.argsort(np.sign(pull[bit]) * risk[others], kind="stable")]
+        pattern[others] &= ~(1 << bit)
+        pattern[order[:having]] |= 1 << bit
+        fits = [
+            s
+            for s, spec in enumerate(compiled.specs)
+            if compiled.system.kind[s] == COMPARISON
+            and (spec.arm, spec.stage, spec.subgroup) == (asked.arm, "before", "")
+            and spec.covariates == (keys[bit],)
+        ]
+        ranks = ranks._replace(pattern=pattern)
+        if fits:
+            pattern, _ = hand_out_values(compiled.system, ranks, bit, fits, matched, rng)
+            ranks = ranks._replace(pattern=pattern)
+        risk += (ranks.pattern >> bit & 1) * pull[bit]
+    return ArmFound(asked, ranks.pattern, times_of(ranks))
+
+
+def _pull(targets: Targets, key: str, arm: str) -> float:
+    """Log odds ratio of having a covariate in this arm against the other, before matching."""
+    odds = []
+    for each in (arm, *(other for other in ARM_KEYS if other != arm)):
+        having = targets.count(key, targets.study.covariate(key).contrast, each, "before")
+        total = targets.count("patients", "", each, "before")
+        odds.append((having + 0.5) / (total - having + 0.5))
+    return math.log(odds[0] / odds[1])
 
 
 def to_arrays(found: tuple[ArmFound, ...]) -> dict[str, NDArray[Any]]:
     """Arrays for a snapshot."""
     arrays: dict[str, NDArray[Any]] = {}
     for k, arm in enumerate(found):
-        arrays[f"arm{k}_combination"] = arm.combination
+        arrays[f"arm{k}_pattern"] = arm.pattern
         arrays[f"arm{k}_duration"] = arm.times.duration
         arrays[f"arm{k}_event"] = arm.times.event
     return arrays
@@ -143,9 +172,9 @@ def from_arrays(
     return tuple(
         ArmFound(
             joint,
-            arrays[f"arm{k}_combination"],
+            arrays[f"arm{k}_pattern"],
             Times(arrays[f"arm{k}_duration"], arrays[f"arm{k}_event"]),
         )
         for k, joint in enumerate(asked)
-        if f"arm{k}_combination" in arrays
+        if f"arm{k}_pattern" in arrays
     )

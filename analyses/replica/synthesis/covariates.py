@@ -47,7 +47,7 @@ def draw_covariates(
     )
     arms = rng.permutation(arms)
     n = len(arms)
-    latent = _latent(study, n, rng)
+    latent = latent_values(study, n, rng)
     digits = max(4, len(str(n)))
     patients = pd.DataFrame({"patient_id": [f"S{i + 1:0{digits}d}" for i in range(n)], "arm": arms})
     for k, covariate in enumerate(study.covariates):
@@ -93,7 +93,14 @@ def _combinations(asked: JointPatterns, counts: Sequence[int], rng: np.random.Ge
     return drawn
 
 
-def _latent(study: Study, n: int, rng: np.random.Generator) -> Floats:
+def latent_values(study: Study, n: int, rng: np.random.Generator) -> Floats:
+    """Draw correlated normal variables, one for each covariate, shape (n, p).
+
+    Raises
+    ------
+    SynthesisError
+        If the protocol's associations contradict each other.
+    """
     keys = [covariate.key for covariate in study.covariates]
     correlation = np.eye(len(keys))
     for pair in study.associations:

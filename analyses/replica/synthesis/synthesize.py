@@ -23,9 +23,7 @@ from replica.synthesis.arm_search import (
     arm_layout,
     begin_arm,
     bits_of,
-    combinations_of,
     from_arrays,
-    hand_out,
     to_arrays,
 )
 from replica.synthesis.covariates import (
@@ -36,14 +34,16 @@ from replica.synthesis.covariates import (
 )
 from replica.synthesis.details import Draft, complete
 from replica.synthesis.fits import Compiled, compile_fits, patterns
+from replica.synthesis.handing_out import combinations_of, found_counts, hand_out, with_times
 from replica.synthesis.joint_patterns import JointPatterns, joint_patterns
 from replica.synthesis.matching_search import covariates_of, search_covariates
 from replica.synthesis.matching_search import first_standing as first_covariates
+from replica.synthesis.rank_search import rank_standing_of, search_ranks
 from replica.synthesis.report import report
 from replica.synthesis.snapshots import Keep, Snapshot, state_of
 from replica.synthesis.targets import Targets, calendar_of, compile_targets
 from replica.synthesis.time_search import (
-    ARM_PHASES,
+    OTHERS_PHASES,
     PHASES,
     Layout,
     first_standing,
@@ -51,11 +51,13 @@ from replica.synthesis.time_search import (
     standing_of,
 )
 from replica.synthesis.times import Times, counted_events, initial_times
+from replica.synthesis.twin_search import ROUNDS, search_twins, twin_table
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 DEFAULT_SEED = 7
-DEFAULT_EVALUATIONS = 12_000_000
+DEFAULT_EVALUATIONS = 30_000_000
 """Changes to try in the search over times."""
 
 DRAWS = 10
@@ -64,10 +66,10 @@ DRAWS = 10
 COVARIATE_SHARE = 5
 """A search over covariates tries one change for so many of the search over times."""
 
-ARM_SHARE = 0.4
+ARM_SHARE = 0.8
 """Part of all changes that goes to the arms with joint models by themselves."""
 
-ARM, COVARIATES, TIMES = "arm", "covariates", "times"
+ARM, TWINS, COVARIATES, TIMES = "arm", "twins", "covariates", "times"
 
 Progress = Callable[[str, int, int, str], None]
 """Told the stage, evaluations done, evaluations planned and how far the stage has come."""
@@ -125,11 +127,11 @@ def synthesize(
     asked = joint_patterns(plan.targets)
     compiled = compile_fits(plan.targets, convention(study.convention))
     arms = _arms(plan, asked, compiled)
-    patients = _covariates(plan, arms)
-    cohort = Cohort(study, patients, "synthetic")
+    table = _covariates(plan, arms)
+    cohort = Cohort(study, table.patients, "synthetic")
     matched = _matched(cohort)
-    times = _times(plan, cohort, matched, arms, compiled)
-    finished = complete(Draft(patients, times, matched, plan.targets), rng)
+    times = _times(plan, _Everybody(cohort, matched, table.source, arms), compiled)
+    finished = complete(Draft(table.patients, times, matched, plan.targets), rng)
     finished = finished[_column_order(study)]
     return Synthesis(finished, report(finished, plan.targets, compiled.ids))
 
@@ -157,6 +159,33 @@ class _Plan:
             self.keep(Snapshot(stage, numbers, arrays, state_of(self.rng)))
 
 
+@dataclass(frozen=True)
+class _Table:
+    """Patients with arms and covariates.
+
+    `source` (treated,) says which patient of an arm found first each treated one is; None if the
+    covariates were found otherwise.
+    """
+
+    patients: pd.DataFrame
+    source: Ints | None
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays for a snapshot."""
+        source = {} if self.source is None else {"source": self.source}
+        return {"patients": self.patients.to_numpy(dtype=str), **source}
+
+
+@dataclass(frozen=True)
+class _Everybody:
+    """All patients before they have times: who is matched, and the arms that were found first."""
+
+    cohort: Cohort
+    matched: Bools
+    source: Ints | None
+    arms: tuple[ArmFound, ...]
+
+
 def _arms(
     plan: _Plan, asked: tuple[JointPatterns, ...], compiled: Compiled
 ) -> tuple[ArmFound, ...]:
@@ -169,28 +198,61 @@ def _arms(
         joint = asked[k]
         stood = plan.stood(ARM)
         if stood is not None and stood.numbers["arm"] == k:
-            standing = standing_of(stood.numbers, stood.arrays)
+            standing = rank_standing_of(stood.numbers, stood.arrays)
             stood.restore(rng)
         else:
             drawn = Cohort(study, draw_covariates(plan.targets, rng, asked), "synthetic")
             standing = begin_arm(plan.targets, drawn, joint, rng)
         layout = arm_layout(plan.targets, compiled, joint)
-        search = search_times(layout, ARM_PHASES, standing, rng, planned)
+        search = search_ranks(layout, standing, rng, planned)
         for standing, name, done in search:
             plan.progress(name, done, planned, f"distance {standing.cost:.1f}")
             arrays = standing.arrays() | to_arrays(found)
             plan.snapshot(ARM, standing.numbers() | {"arm": k}, arrays)
-        found = (*found, arm_found(plan.targets, joint, standing))
+        found = (*found, arm_found(plan.targets, compiled, joint, standing, rng))
     return found
 
 
-def _covariates(plan: _Plan, arms: tuple[ArmFound, ...]) -> pd.DataFrame:
-    """Search for covariates that the real score and matching balance as printed."""
+def _covariates(plan: _Plan, arms: tuple[ArmFound, ...]) -> _Table:
+    """Find covariates that the real score and matching balance as printed.
+
+    Twins of the matched treated, if these were found first; else, or if no draw of twins will do,
+    exchanges of values between drawn patients.
+    """
+    if (stood := plan.stood(TIMES)) is not None:
+        return _Table(_drawn(stood, plan.targets.study), stood.arrays.get("source"))
+    if [arm.asked.arm for arm in arms] == ["treated"] and plan.stood(COVARIATES) is None:
+        table = _twins(plan, arms[0])
+        if table is not None:
+            return table
+    return _Table(_exchanged(plan, arms), None)
+
+
+def _twins(plan: _Plan, arm: ArmFound) -> _Table | None:
+    """Draw controls around twins of the matched treated until the matching is as printed."""
+    goal = matching_goal(plan.targets)
+    study, rng = plan.targets.study, plan.rng
+    first = 1
+    if (stood := plan.stood(TWINS)) is not None:
+        first = int(stood.numbers["draw"])
+        stood.restore(rng)
+    for draw in range(first, DRAWS + 1):
+        plan.snapshot(TWINS, {"draw": draw}, to_arrays((arm,)))
+        for standing in search_twins(plan.targets, arm, goal, rng):
+            state = f"counts off by {standing.closest:g}"
+            plan.progress(f"twins, draw {draw}", standing.done, ROUNDS, state)
+            if standing.found is not None:
+                rows, who = standing.found
+                patients, row = twin_table(study, rows, who.size, rng)
+                return _Table(patients, who[row[row < who.size]])
+    return None
+
+
+def _exchanged(plan: _Plan, arms: tuple[ArmFound, ...]) -> pd.DataFrame:
+    """Search for covariates by exchanges between the arms."""
     targets, study, rng = plan.targets, plan.targets.study, plan.rng
     keys = study.matching.covariates
-    if (stood := plan.stood(TIMES)) is not None:
-        return _table(stood, study)
-    joint = tuple(arm.counts for arm in arms)
+    joint = tuple(found_counts(targets, arm) for arm in arms)
     goal = matching_goal(targets, joint)
     planned = max(1, plan.evaluations // COVARIATE_SHARE)
     closest, first = math.inf, 1
@@ -199,7 +261,7 @@ def _covariates(plan: _Plan, arms: tuple[ArmFound, ...]) -> pd.DataFrame:
         first, closest = int(stood.numbers["draw"]), float(stood.numbers["closest"])
     for draw in range(first, DRAWS + 1):
         if stood is not None and draw == first:
-            patients, standing = _table(stood, study), covariates_of(stood.numbers, stood.arrays)
+            patients, standing = _drawn(stood, study), covariates_of(stood.numbers, stood.arrays)
             treated = Cohort(study, patients, "synthetic").treated
             stood.restore(rng)
         else:
@@ -223,43 +285,39 @@ def _covariates(plan: _Plan, arms: tuple[ArmFound, ...]) -> pd.DataFrame:
     )
 
 
-def _times(
-    plan: _Plan,
-    cohort: Cohort,
-    matched: Bools,
-    arms: tuple[ArmFound, ...],
-    compiled: Compiled,
-) -> Times:
-    """Search for everybody's times."""
-    targets, rng = plan.targets, plan.rng
-    pattern = patterns(cohort, matched)
+def _times(plan: _Plan, everybody: _Everybody, compiled: Compiled) -> Times:
+    """Search for everybody's times; those of treated found first with their covariates stay."""
+    targets, rng, cohort = plan.targets, plan.rng, everybody.cohort
+    pattern = patterns(cohort, everybody.matched)
     if (stood := plan.stood(TIMES)) is not None:
         standing = standing_of(stood.numbers, stood.arrays)
         stood.restore(rng)
     else:
         times = initial_times(targets, cohort.treated, rng)
-        for arm in arms:
-            times = hand_out(targets, cohort, arm, times, rng)
+        if everybody.source is not None:
+            rows = np.flatnonzero(cohort.treated)
+            times = with_times(times, rows, everybody.arms[0].times, everybody.source)
+        else:
+            for arm in everybody.arms:
+                times = hand_out(targets, cohort, arm, times, rng)
         standing = first_standing(times, pattern)
-    layout = _layout(targets, cohort, pattern, arms, compiled)
-    planned = plan.evaluations - int(plan.evaluations * ARM_SHARE) * bool(arms)
-    patients = cohort.patients.to_numpy(dtype=str)
-    search = search_times(layout, PHASES, standing, rng, planned)
+    layout = _layout(targets, everybody, pattern, compiled)
+    planned = plan.evaluations - int(plan.evaluations * ARM_SHARE) * bool(everybody.arms)
+    table = _Table(cohort.patients, everybody.source)
+    phases = PHASES if everybody.source is None else OTHERS_PHASES
+    search = search_times(layout, phases, standing, rng, planned)
     for standing, name, done in search:
         plan.progress(name, done, planned, f"distance {standing.cost:.1f}")
-        arrays = {"patients": patients, **standing.arrays(), **to_arrays(arms)}
+        arrays = {**table.arrays(), **standing.arrays(), **to_arrays(everybody.arms)}
         plan.snapshot(TIMES, standing.numbers(), arrays)
     return standing.best
 
 
 def _layout(
-    targets: Targets,
-    cohort: Cohort,
-    pattern: NDArray[np.int64],
-    arms: tuple[ArmFound, ...],
-    compiled: Compiled,
+    targets: Targets, everybody: _Everybody, pattern: NDArray[np.int64], compiled: Compiled
 ) -> Layout:
     """Everybody: patients of a searched arm exchange times within their combination at first."""
+    cohort, arms = everybody.cohort, everybody.arms
     arm_code = cohort.treated.astype(np.int64)
     combination = arm_code.copy()
     others = np.ones(len(cohort), dtype=np.bool_)
@@ -268,11 +326,19 @@ def _layout(
         codes = combinations_of(pattern, bits_of(targets, arm.asked))
         combination[rows] = 2 + 2 * codes[rows] + arm_code[rows]
         others[rows] = False
+    # Who was found with covariates and times exchanges them with nobody.
+    alone = np.where(others, 0, 1 + np.arange(len(cohort)))
+    shared = np.array([spec.arm != "treated" for spec in compiled.specs], dtype=np.bool_)
     return Layout(
         compiled.system,
         targets.study,
-        {"arms": compiled.by_arm, "all": np.ones_like(compiled.by_arm)},
-        {"combinations": combination, "arms": arm_code},
+        {
+            "arms": compiled.by_arm,
+            "shared curves": compiled.by_arm & shared,
+            "shared": shared,
+            "all": np.ones_like(compiled.by_arm),
+        },
+        {"combinations": combination, "arms": arm_code, "alone": alone},
         {"others": others, "all": np.ones(len(cohort), dtype=np.bool_)},
         counted_events(targets, cohort.treated),
         np.empty(0, dtype=np.int64),
@@ -284,7 +350,7 @@ def _matched(cohort: Cohort) -> Bools:
     return np.asarray(cohort.patients["patient_id"].isin(paired), dtype=np.bool_)
 
 
-def _table(snapshot: Snapshot, study: Study) -> pd.DataFrame:
+def _drawn(snapshot: Snapshot, study: Study) -> pd.DataFrame:
     columns = ["patient_id", "arm", *(covariate.key for covariate in study.covariates)]
     return pd.DataFrame(snapshot.arrays["patients"].astype(object), columns=columns)
 

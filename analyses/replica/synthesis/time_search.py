@@ -35,8 +35,8 @@ class Phase(NamedTuple):
     """
 
     name: str
-    fits: Literal["arms", "all"]
-    groups: Literal["combinations", "arms"]
+    fits: Literal["arms", "shared curves", "shared", "all"]
+    groups: Literal["combinations", "arms", "alone"]
     mobile: Literal["others", "all"]
     moves: Moves
     softness: float
@@ -46,21 +46,8 @@ class Phase(NamedTuple):
 
 
 _SHIFT: Moves = (0.6, 0.7, 0.7, 0.7, 1.0, 1.0, 1.0)
-_FREE: Moves = (0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.77)
 _EXCHANGE: Moves = (0.0, 0.0, 0.5, 1.0, 1.0, 1.0, 1.0)
 _ALL: Moves = (0.25, 0.3, 0.4, 0.65, 0.75, 0.95, 1.0)
-
-# One arm by itself, whose covariates of the joint models are still free: first its curves, then its
-# models as well.
-ARM_PHASES = (
-    Phase("curves of an arm", "arms", "arms", "all", _SHIFT, 20.0, 0.1, 0.01, 0.04),
-    Phase("models of an arm, coarse", "all", "arms", "all", _FREE, 200.0, 0.1, 0.02, 0.06),
-    Phase("models of an arm, medium", "all", "arms", "all", _FREE, 60.0, 0.1, 0.03, 0.1),
-    Phase("models of an arm, fine", "all", "arms", "all", _FREE, 20.0, 0.15, 0.04, 0.12),
-    Phase("models of an arm, finer", "all", "arms", "all", _FREE, 6.0, 0.15, 0.04, 0.18),
-    Phase("models of an arm, close", "all", "arms", "all", _FREE, 2.0, 0.15, 0.03, 0.2),
-    Phase("models of an arm, exact", "all", "arms", "all", _FREE, 1.0, 0.2, 0.03, 0.3),
-)
 
 # Everybody, with covariates that no longer change. Exchanges between patients with the same
 # combination of the joint models' covariates leave these models as they were found.
@@ -73,6 +60,16 @@ PHASES = (
     Phase("all, fine", "all", "arms", "all", _ALL, 6.0, 0.12, 0.03, 0.16),
     Phase("all, close", "all", "arms", "all", _ALL, 2.0, 0.12, 0.03, 0.2),
     Phase("all, exact", "all", "arms", "all", _ALL, 1.0, 0.2, 0.02, 0.32),
+)
+
+# Everybody but those of an arm that was found with its covariates and times, which stay.
+OTHERS_PHASES = (
+    Phase("curves, coarse", "shared curves", "alone", "others", _SHIFT, 50.0, 0.1, 0.02, 0.1),
+    Phase("curves, fine", "shared curves", "alone", "others", _SHIFT, 5.0, 0.15, 0.02, 0.15),
+    Phase("others, coarse", "shared", "alone", "others", _ALL, 20.0, 0.1, 0.03, 0.15),
+    Phase("others, fine", "shared", "alone", "others", _ALL, 5.0, 0.12, 0.03, 0.2),
+    Phase("others, close", "shared", "alone", "others", _ALL, 2.0, 0.12, 0.03, 0.15),
+    Phase("others, exact", "shared", "alone", "others", _ALL, 1.0, 0.2, 0.02, 0.25),
 )
 
 

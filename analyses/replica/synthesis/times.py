@@ -26,6 +26,9 @@ LITTLE = 0.3
 NORMAL_97_5 = 1.959963984540054
 """Normal quantile of a two-sided 95% interval."""
 
+AHEAD = 0.01
+"""Share of an arm that has had an outcome, such as progression, but not the one that bounds it."""
+
 LOST = 0.06
 """Assumed share of patients lost to follow-up before the cut-off; the papers print none."""
 
@@ -78,7 +81,8 @@ def event_counts(targets: Targets, arm: str) -> dict[str, int]:
 
     The standard error of the log hazard ratio of a covariate that a share f of patients have, and
     that makes little difference, is about 1 / sqrt(events f (1 - f)); the median over covariates
-    counts. Outcomes without such rows are left out.
+    counts, and what thin risk sets lose is added (`_last_hazard`). Outcomes without such rows are
+    left out.
 
     Notes
     -----
@@ -100,10 +104,27 @@ def event_counts(targets: Targets, arm: str) -> dict[str, int]:
                 share = count / patients
                 information = (2 * NORMAL_97_5 / (high - low)) ** 2
                 implied.setdefault(outcome, []).append(information / (share * (1 - share)))
-    return {
-        outcome: min(patients, round(float(np.median(values))))
+    counts = {
+        outcome: min(
+            patients, round(float(np.median(values)) + _last_hazard(targets, outcome, arm))
+        )
         for outcome, values in implied.items()
     }
+    for early in study.outcomes:
+        late = counts.get(early.no_later_than or "", 0)
+        if early.key in counts and late:
+            least = min(patients, late + math.ceil(AHEAD * patients))
+            counts[early.key] = max(counts[early.key], least)
+    return counts
+
+
+def _last_hazard(targets: Targets, outcome: str, arm: str) -> float:
+    """Cumulative hazard of an arm at its last printed rate or median.
+
+    A risk set of n patients gives (n - 1) / n of the information that the share of a covariate in
+    the arm would give; summed over the events this loses as much as the cumulative hazard.
+    """
+    return float(_anchors(targets, outcome, arm)[1][-1])
 
 
 def counted_events(targets: Targets, treated: Bools) -> Bools:
