@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from functools import cache
 
 import pytest
 
@@ -119,6 +120,7 @@ def test_what_goes_wrong_between_studies_and_pages_is_raised(tmp_path):
     assert not (tmp_path / "staged" / "book" / "late.ipynb").exists()
 
 
+@cache
 def imported(source):
     """List the package's modules that a text imports, by file."""
     names = set()
