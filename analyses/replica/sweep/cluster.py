@@ -73,7 +73,7 @@ def local_cluster(workers: int) -> Iterator[Client]:
         # On a busy machine processes are slow to end; they end with this one at the latest, and
         # that must not cost a sweep its results.
         with suppress(TimeoutError):
-            cluster.close()  # type: ignore[no-untyped-call]  # as above
+            cluster.close()
 
 
 @contextmanager
