@@ -30,10 +30,9 @@ book: $(VENV)/installed  ## run the notebooks and build the book
 pdf: $(VENV)/installed  ## print the whole book as build/html/book.pdf (needs Chromium)
 	$(BIN)/replica pdf
 
-# Files of tests share the cores, except those that share something dear: one book, one session of R.
+# Files of tests share the cores; tests/sharing_cores.py says which stay together and which start first.
 test: $(VENV)/installed  ## run every test
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --ignore=tests/book --ignore=tests/referee
-	$(BIN)/python -m pytest tests/book tests/referee
+	$(BIN)/python -m pytest --numprocesses=auto
 
 lint: $(VENV)/installed  ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -6,6 +6,9 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
+from hypothesis import settings
+from sharing_cores import GroupScheduling, group_of, turn_of
+from xdist.remote import Producer
 
 from replica.cohort import Cohort
 from replica.protocol import (
@@ -26,8 +29,25 @@ from replica.protocol import (
 )
 from replica.supplied import load_cohort
 
+# A loaded machine is slow: how long one example takes says nothing about the code
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
 TOY_COVARIATES = ("sex", "smoking", "stage")
 TOY_PATIENTS = 60
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    """Share tests among processes by group, in the order that the processes collected them in."""
+    config.option.loadscopereorder = False
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put long groups first where several processes share the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: turn_of(group_of(item.nodeid)))
 
 
 def make_toy_study() -> Study:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from replica.book_notebooks import run_notebooks
 from replica.errors import NotebookError, ReplicaError
-from replica.notebooks import execute
 
 Report = Callable[[str], None]
 
@@ -61,10 +59,10 @@ def make(root: Path, report: Report = print) -> Path:
 def stage(root: Path, report: Report = print) -> Path:
     """Copy pages and data to build/stage and run the notebooks into it; return that folder.
 
-    Studies' notebooks (`analyses/*.ipynb`) run first and at once; what they wrote to
-    `build/verification/` is merged; then the notebooks among the pages (`book/**/*.ipynb`) run,
-    which may read it; what audits wrote to `build/audit/` is merged as well. What all of them wrote
-    to `build/results/` is staged as `results/`.
+    Studies' notebooks (`analyses/*.ipynb`) start first. What they wrote to `build/verification/` is
+    merged once they ran; then those notebooks among the pages (`book/**/*.ipynb`) run that may read
+    it, while the others need not wait. What audits wrote to `build/audit/` is merged as well. What
+    all of them wrote to `build/results/` is staged as `results/`.
 
     Raises
     ------
@@ -84,11 +82,11 @@ def stage(root: Path, report: Report = print) -> Path:
     # Jupyter Book looks for styles at the top of its sources only
     _copy(book / "_static", staged / "_static")
 
-    studies = sorted((root / "analyses").glob("*.ipynb"))
-    _run_all(root, studies, report)
-    merge_verification(root, [path.stem for path in studies])
-    prose = (path for path in book.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
-    _run_all(root, sorted(prose), report)
+    def once_studies_ran() -> None:
+        studies = sorted((root / "analyses").glob("*.ipynb"))
+        merge_verification(root, [path.stem for path in studies])
+
+    run_notebooks(root, staged, once_studies_ran, report)
     merge_audits(root)
 
     _copy(made / "results", staged / "results")
@@ -213,34 +211,6 @@ def _copy(folder: Path, to: Path, *, leave_out: str = "") -> None:
     # A fresh clone may lack an empty folder: git does not keep those
     if folder.is_dir():
         shutil.copytree(folder, to, ignore=shutil.ignore_patterns(*_NEVER, leave_out))
-
-
-def _run_all(root: Path, notebooks: Sequence[Path], report: Report) -> None:
-    """Run notebooks at once, one process each, and tell of every failure together."""
-    if not notebooks:
-        return
-    workers = min(len(notebooks), os.cpu_count() or 1)
-    # Fresh processes: papermill changes the working directory of the one it runs in.
-    fresh = multiprocessing.get_context("spawn")
-    failures: list[str] = []
-    with ProcessPoolExecutor(workers, mp_context=fresh) as pool:
-        running = {pool.submit(_run_one, root, path): path for path in notebooks}
-        report(f"running {', '.join(path.name for path in notebooks)}")
-        for done in as_completed(running):
-            error = done.exception()
-            if isinstance(error, ReplicaError):
-                failures.append(str(error))
-            elif error:
-                raise error
-            else:
-                report(f"ran {running[done].relative_to(root)}")
-    if failures:
-        raise NotebookError("\n\n".join(sorted(failures)))
-
-
-def _run_one(root: Path, path: Path) -> None:
-    output = root / "build" / "stage" / path.relative_to(root)
-    execute(path, output, {}, cwd=root / "analyses")
 
 
 def _complaints(log: str, path: Path) -> str:

@@ -77,7 +77,7 @@ LAYERS = (
     ),
     ("pages", "page_*", "book_pages", "book_pages.*", "review", "review.*"),
     # input and output
-    ("notebooks", "notebook_parameters", "book"),
+    ("notebooks", "notebook_parameters", "book", "book_notebooks"),
     ("runs", "runs.*"),
     # many runs
     ("sweep", "sweep.*"),

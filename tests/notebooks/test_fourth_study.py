@@ -36,8 +36,14 @@ def commands() -> list[list[str]]:
 def folder(tmp_path_factory):
     """Copy what a fourth study is added to: the package, and folders without the other studies."""
     root = tmp_path_factory.mktemp("fourth")
-    # with the compiled kernels, which would take longer to make than everything else here
-    shutil.copytree(REPOSITORY / "analyses" / "replica", root / "analyses" / "replica")
+    # Links share the compiled kernels, which would take longer to make than everything else here;
+    # the folder that a study is added to is a copy.
+    package = root / "analyses" / "replica"
+    package.mkdir(parents=True)
+    for path in (REPOSITORY / "analyses" / "replica").iterdir():
+        if path.name != "studies":
+            (package / path.name).symlink_to(path)
+    shutil.copytree(REPOSITORY / "analyses" / "replica" / "studies", package / "studies")
     shutil.copytree(EXAMPLE, root / "data" / "examples" / "fourth_study")
     shutil.copy(REPOSITORY / "pyproject.toml", root)
     for name in ("published", "claims", "dictionary", "synthetic"):

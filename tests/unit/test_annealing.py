@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import njit
 
 from replica.cohort import Cohort
 from replica.convention import SPSS
@@ -95,12 +96,18 @@ def copied(state):
     return state.duration.copy(), state.event.copy(), state.pattern.copy()
 
 
+@njit
+def signatures(system, s, pattern):
+    """How each patient enters a fit; compiled, as it is asked for all patients again and again."""
+    return np.array([signature(system, s, own) for own in pattern])
+
+
 def values(system, duration, event, pattern, orders=None):
     """Evaluate every fit anew, from times sorted anew unless their order is given."""
     out = np.empty((system.kind.size, width(system)))
     for s, o in enumerate(system.outcome):
         order = np.argsort(duration[o], kind="stable") if orders is None else orders[o]
-        codes = np.array([signature(system, s, own) for own in pattern])
+        codes = signatures(system, s, pattern)
         room = np.empty((4, order.size), dtype=np.int64)
         start = np.zeros(system.columns.shape[1])
         evaluate(system, s, codes, duration[o], event[o], order, start, room, out[s])

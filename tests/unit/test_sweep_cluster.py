@@ -15,8 +15,9 @@ import pytest
 from replica.errors import ParameterError
 from replica.paths import repository
 from replica.studies import load_study
+from replica.sweep import cluster as places
 from replica.sweep import read_grid, sweep
-from replica.sweep.cluster import NoWorkersError, each_on, scheduler_at
+from replica.sweep.cluster import NoWorkersError, each_on, local_cluster, scheduler_at
 from replica.sweep.patients import patients_of
 from replica.sweep.store import KEY, parts_folder
 
@@ -192,6 +193,36 @@ def test_an_address_without_a_scheduler_is_refused():
         scheduler_at("tcp://127.0.0.1:9"),
     ):
         pass
+
+
+class SlowToEnd:
+    """Stand in for local processes that do not end in time, and for their client."""
+
+    def __init__(self, *_args, **_kwargs):
+        """Take what the real ones take."""
+
+    def __enter__(self):
+        """Begin."""
+        return self
+
+    def __exit__(self, *_):
+        """End."""
+
+    def close(self):
+        """Give up, as distributed does on a busy machine."""
+        raise TimeoutError
+
+
+def test_processes_that_are_slow_to_end_cost_a_sweep_nothing(monkeypatch):
+    """What was done stands; an error of the sweep itself is still told."""
+    monkeypatch.setattr(places, "LocalCluster", SlowToEnd)
+    monkeypatch.setattr(places, "Client", SlowToEnd)
+    done = []
+    with local_cluster(1):
+        done.append("work")
+    assert done == ["work"]
+    with pytest.raises(ValueError, match="its own"), local_cluster(1):
+        raise ValueError("its own")
 
 
 def test_the_benchmark_measures_each_place(tmp_path):

@@ -89,6 +89,15 @@ def test_the_board_tells_choices_that_go_together_as_one(cohort, runs):
     ]
 
 
+def test_seeds_repeat_choices_and_are_counted_not_listed(cohort, runs):
+    """Fifty seeds are no fifty rows: the line below the curve says how many there are."""
+    many = pd.concat([runs.assign(seed=seed) for seed in (1, 2, 3)], ignore_index=True)
+    made = many.dropna(subset=["hazard_ratio"])
+    assert "Seed" not in {row.choice for row in choice_rows(made, cohort.study)}
+    texts = [text.get_text() for text in specification_curve(many, cohort.study, title="t").texts]
+    assert f"{len(made)} specifications with 3 seeds, sorted by hazard ratio" in texts
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [

@@ -1,4 +1,11 @@
-"""The page of one run: its notebook as a single HTML file that needs no other and no network."""
+"""The page of one run: its notebook as a single HTML file that needs no other and no network.
+
+Markdown is parsed by markdown-it with the plugins that the book itself uses; only what belongs to a
+page that stands alone is written here. nbconvert is no substitute: it does not know MyST, so that
+figures, numbered tables, citations, glued numbers and cross-references would stand there as their
+source; it ignores the captions and alternative texts in a cell's `mystnb` metadata; its template
+loads MathJax and require.js from other sites; and links for download would lead nowhere.
+"""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ from replica.sweep.parameters import parameters
 TOGETHER = {"caliper": "caliper_scale", "order": "draw", "ratio": "replace"}
 """Choices that are told as one: a caliper means nothing without its scale."""
 
+UNTOLD = ("outcome", "seed")
+"""What a curve is of, and what repeats it."""
+
 LABELS = {
     "matching_covariates": "Covariates",
     "replace": "Control reused",
@@ -81,11 +84,12 @@ def value_text(values: Mapping[str, object]) -> str:
 def choice_rows(runs: pd.DataFrame, study: Study) -> list[ChoiceRow]:
     """List the values in which runs differ, in the order of the study's parameters.
 
-    The outcome is left out: a curve is of one.
+    The outcome is left out: a curve is of one. So is the seed: it repeats a choice and is none, and
+    a row for each of many seeds would bury the rest.
     """
     rows: list[ChoiceRow] = []
     for name in parameters(study):
-        if name == "outcome" or name in TOGETHER.values() or name not in runs.columns:
+        if name in UNTOLD or name in TOGETHER.values() or name not in runs.columns:
             continue
         partner = TOGETHER.get(name)
         columns = [name] if partner is None or partner not in runs.columns else [name, partner]

@@ -11,7 +11,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -57,19 +57,23 @@ def local_cluster(workers: int) -> Iterator[Client]:
     """
     if workers < 1:
         raise ParameterError(f"workers: found {workers}; at least 1 process is needed.")
-    with (
-        LocalCluster(  # type: ignore[no-untyped-call]  # distributed has no types
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-            env=dict.fromkeys(_THREADS, "1"),
-        ) as cluster,
-        Client(cluster) as client,  # type: ignore[no-untyped-call]  # as above
-    ):
-        yield client
+    cluster = LocalCluster(  # type: ignore[no-untyped-call]  # distributed has no types
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs=logging.ERROR,
+        env=dict.fromkeys(_THREADS, "1"),
+    )
+    try:
+        with Client(cluster) as client:  # type: ignore[no-untyped-call]  # as above
+            yield client
+    finally:
+        # On a busy machine processes are slow to end; they end with this one at the latest, and
+        # that must not cost a sweep its results.
+        with suppress(TimeoutError):
+            cluster.close()
 
 
 @contextmanager

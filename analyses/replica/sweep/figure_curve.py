@@ -116,9 +116,7 @@ def specification_curve(
         below.sharex(above)
         _draw_choices(below, rows)
     up = figure.get_size_inches()[1]
-    figure.text(
-        left / WIDTH, 0.1 / up, f"{len(runs)} specifications, sorted by hazard ratio", size=SMALL
-    )
+    figure.text(left / WIDTH, 0.1 / up, f"{_counted(runs)}, sorted by hazard ratio", size=SMALL)
     return figure
 
 
@@ -199,6 +197,11 @@ def _ticks(axes: Axes, at: NDArray[np.float64], ratio: NDArray[np.float64], colo
         PathPatch(Path(vertices, codes), edgecolor=colour, linewidth=2.4, zorder=4, fill=False,
                   capstyle="butt", gid="ratios")
     )  # fmt: skip
+
+
+def _counted(runs: pd.DataFrame) -> str:
+    seeds = runs["seed"].nunique() if "seed" in runs else 1
+    return f"{len(runs)} specifications{f' with {seeds} seeds' if seeds > 1 else ''}"
 
 
 def _draw_choices(axes: Axes, rows: list[ChoiceRow]) -> None:
