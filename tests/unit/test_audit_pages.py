@@ -124,7 +124,7 @@ def test_a_slip_states_how_many_edits_were_tried(audited):
     told = dict(slip(audited, finding))
     tried = finding.explanation.tried
     assert "61.0 for 60.0" in told["Possible slip"]
-    assert told["What would change"].startswith("with 60.0 there, ")
+    assert told["What would change"].startswith("60.0 instead: ")
     assert told["Searched"].startswith(f"{tried} small edits were tried; ")
 
 

@@ -160,14 +160,15 @@ def slip(audit: PaperAudit, finding: Finding) -> tuple[tuple[str, str], ...]:
     if found.chance > LUCK:
         text = f"{searched}{as_good} of them do equally well, so that no single slip stands out."
         return (("Possible slip", text),)
-    well = f"{as_good} of them, {found.chance:.1%}, {'does' if as_good == 1 else 'do'} this well"
+    well = f"{as_good} of them {'does' if as_good == 1 else 'do'} this well, a chance of "
+    well += f"{found.chance:.1%} for one drawn at random"
     well += "." if as_good == 1 else "; the one shown is the smallest slip."
     first, _, runner_up = found.text.partition(". Next: ")
     slipped, _, agrees = first.rstrip(".").rpartition("; agrees with ")
     told = f"{found.kind}: {plain(slipped)}."
     if runner_up:
         told += f" The next best: {plain(runner_up)}"
-    change = f"with {found.would_be} there, {agrees} that clash now would agree."
+    change = f"{plain(found.would_be)} instead: {agrees} that clash now would agree."
     return (
         ("Possible slip", told),
         ("What would change", change),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from replica.audit.interval import show
 from replica.audit.naming import STATISTIC_WORDS, Names
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
-from replica.audit.wald import PrintedRatio, printed_ratios
+from replica.audit.wald import PrintedRatio, normal_quantile, printed_ratios
 from replica.contingency import Ratio
 from replica.published import PublishedValue
+
+# Adjustment seldom moves a ratio further than this many of the crude one's standard errors.
+_FAR = 2.0
+_QUANTILE = normal_quantile(0.95)
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class OddsRatioFromCounts(Rule):
         "of being without the level. Which level is the reference is often not stated; where only "
         "one level is printed, the ratio is read as that level against the rest. Where fewer than "
         "half of a comparison's ratios follow from counts, they are taken to be adjusted and "
-        "graded as rounding."
+        f"graded as rounding, up to {_FAR:g} standard errors away."
     )
 
     def check(self, table: PrintedTable) -> Iterator[Checked]:
@@ -152,6 +157,7 @@ class OddsRatioFromCounts(Rule):
         near = any(table.printed(row).within_a_unit(reading.exact) for reading in readings)
         ids = (*counts.ids, *printing.ids("or"))
         following, of = crude
+        adjusted = not (exact or 2 * following >= of) and not _far(table, row, readings)
         basis = "" if exact else " An adjusted ratio, or one of other patients, need not follow."
         if not exact and following:
             basis += f" Of the {of} ratios of this comparison {following} follow from their counts."
@@ -159,7 +165,7 @@ class OddsRatioFromCounts(Rule):
             ids,
             f"{counts.shown(table.names)} give {shown}; printed {row.printed}.{basis}",
             certainty="exact" if exact else "model_based",
-            severity=table.severity(ids, within_a_unit=near or not (exact or 2 * following >= of)),
+            severity=table.severity(ids, within_a_unit=near or adjusted),
             clashes=[(*table.open(counts.ids), n) for n in printing.ids("or")] if exact else (),
         )
 
@@ -170,6 +176,18 @@ _Case = tuple[PrintedRatio, CountTable, list[_Reading]]
 def _matching(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> list[_Reading]:
     interval = table.interval(row)
     return [each for each in readings if interval is not None and each.exact in interval]
+
+
+def _far(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> bool:
+    """Whether a printed ratio is far from every reading of its counts."""
+    value = float(table.printed(row).value)
+    if table.printed(row).kind != "number" or value <= 0:
+        return False
+    return all(
+        abs(math.log(value / each.ratio.estimate))
+        > _FAR * math.log(each.ratio.ci_high / each.ratio.ci_low) / (2 * _QUANTILE)
+        for each in readings
+    )
 
 
 def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
