@@ -111,7 +111,7 @@ def _entry(audit: PaperAudit, finding: Finding) -> str:
 def _told(audit: PaperAudit, finding: Finding) -> Iterator[tuple[str, str]]:
     yield from slip(audit, finding)
     if finding.certainty == "model_based":
-        yield "How to read it", how_to_read(finding)
+        yield "How to read it", how_to_read(audit, finding)
 
 
 def _html(text: str) -> HTML:

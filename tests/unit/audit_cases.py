@@ -245,7 +245,7 @@ CASES = {
         [*HUNDRED, *RESPONSE, *odds("2.00", "1.09", "3.66")],
         [*HUNDRED, *RESPONSE, *odds("0.50", "0.27", "0.91")],
         "exact",
-        "0.50 follows from the counts as the odds of yes in control over treated",
+        "0.50 follows from the counts as the odds of response: yes in control over treated",
     ),
     "estimate_in_interval": Case(
         odds("0.34", "0.09", "1.24"),

@@ -72,7 +72,7 @@ def test_a_headline_ratio_that_follows_as_the_inverse():
     ends = [math.exp(math.log(ratio) + sign * 1.959964 * error) for sign in (-1, 1)]
     assert [round(x, 2) for x in (ratio, *ends)] == [6.97, 1.51, 32.19]
     assert round((7 * 5) / (4 * 61), 2) == 0.14
-    assert "the odds of Yes in MM over MPMST after MM" in finding.message
+    assert "the odds of Immunomodulator: Yes in MM over MPMST after MM" in finding.message
     assert "gives 0.14" in finding.message
     assert "results_risk.treatment_imid.myeloma_first_vs_control.or" in finding.ids
     assert "claim:discussion.conclusion_imid" in finding.ids

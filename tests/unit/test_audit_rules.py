@@ -123,9 +123,9 @@ def test_a_risk_ratio_is_read_in_both_directions_and_with_either_reference():
     """40 and 25 of 100: 1.60, its inverse 0.63 (0.625), without it 0.80, its inverse 1.25."""
     case = CASES["risk_ratio_from_counts"]
     for printed, says in (
-        ("0.63", "the risk of yes in control over treated"),
-        ("0.80", "the risk of no yes in treated over control"),
-        ("1.25", "the risk of no yes in control over treated"),
+        ("0.63", "the risk of response: yes in control over treated"),
+        ("0.80", "the risk of being without response: yes in treated over control"),
+        ("1.25", "the risk of being without response: yes in control over treated"),
     ):
         rows = [*HUNDRED, *RESPONSE, *estimate("rr", {"rr": printed}, item="response", **PAIR)]
         (check,) = outcomes("risk_ratio_from_counts", rows, case)
@@ -207,3 +207,15 @@ def test_balanced_in_words_is_a_question():
     assert check.finding.certainty == "model_based"
     assert "the words say balanced" in check.finding.message
     assert "p 0.001, below 0.05" in check.finding.message
+
+
+def test_a_ratio_may_be_that_of_another_group():
+    """0.75 is not (40/60) over (25/75), but (20/80) over it."""
+    arms = ("treated", "control", "other")
+    rows = [
+        *counts("site", {"a": (40, 25, 20), "b": (60, 75, 80)}, arms=arms),
+        *estimate("or", {"or": "0.75"}, item="site", **PAIR),
+    ]
+    (check,) = outcomes("odds_ratio_from_counts", rows, CASES["odds_ratio_from_counts"])
+    assert "give the odds of a in treated over control 2.00" in check.finding.message
+    assert "It would follow as the odds of a in other over control." in check.finding.message

@@ -10,6 +10,7 @@ from replica.audit.paper import PaperAudit
 from replica.audit.wording import (
     WHAT_IT_IS,
     claims_of,
+    grade,
     how_to_read,
     places,
     plain,
@@ -70,11 +71,11 @@ def _finding(audit: PaperAudit, finding: Finding) -> Iterator[str]:
     for name, text in slip(audit, finding):
         yield f"   - {name}: {_text(text)}"
     if finding.certainty == "model_based":
-        yield f"   - How to read it: {_text(how_to_read(finding))}"
+        yield f"   - How to read it: {_text(how_to_read(audit, finding))}"
 
 
 def _where(audit: PaperAudit, finding: Finding) -> str:
-    return f"{places(audit.paper, finding)}; {finding.severity}"
+    return f"{places(audit.paper, finding)}; {grade(finding)}"
 
 
 def _text(text: str) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "WHAT_IT_IS",
     "arm_words",
     "claims_of",
+    "grade",
     "how_to_read",
     "item_words",
     "outcome_words",
@@ -130,9 +131,18 @@ def title(finding: Finding, paper: Paper) -> str:
     return f"{relation}: {', '.join(subjects)}" if len(subjects) <= NAMED else relation
 
 
-def how_to_read(finding: Finding) -> str:
-    """Return what a finding of this rule means and what could explain it."""
-    return _rules()[finding.rule].how_to_read
+def how_to_read(audit: PaperAudit, finding: Finding) -> str:
+    """Return what a question means and what could answer it, once for all of one rule."""
+    first = next(each for each in audit.questions if each.rule == finding.rule)
+    if first is finding:
+        return _rules()[finding.rule].how_to_read
+    return f"as under {audit.number(first)}."
+
+
+def grade(finding: Finding) -> str:
+    """Return a finding's severity in a word; a question about little is a minor one."""
+    minor = (finding.certainty, finding.severity) == ("model_based", "rounding")
+    return "minor" if minor else finding.severity
 
 
 def places(paper: Paper, finding: Finding) -> str:

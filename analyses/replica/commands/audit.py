@@ -144,4 +144,4 @@ def _lines(found: PaperAudit, finding: Finding) -> Iterable[tuple[str, str]]:
         yield "In words", f"{claim} ({where})"
     yield from slip(found, finding)
     if finding.certainty == "model_based":
-        yield "How to read it", how_to_read(finding)
+        yield "How to read it", how_to_read(found, finding)

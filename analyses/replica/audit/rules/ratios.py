@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -14,7 +14,7 @@ from replica.audit.finding import Checked
 from replica.audit.interval import show
 from replica.audit.naming import STATISTIC_WORDS, Names
 from replica.audit.rule import Rule
-from replica.audit.table import PrintedTable
+from replica.audit.table import ALL, PrintedTable
 from replica.audit.wald import PrintedRatio, normal_quantile, printed_ratios
 from replica.contingency import Ratio
 from replica.published import PublishedValue
@@ -160,7 +160,9 @@ class OddsRatioFromCounts(Rule):
         adjusted = not (exact or 2 * following >= of) and not _far(table, row, readings)
         basis = "" if exact else " An adjusted ratio, or one of other patients, need not follow."
         if not exact and following:
-            basis += f" Of the {of} ratios of this comparison {following} follow from their counts."
+            verb = "follows from its" if following == 1 else "follow from their"
+            basis += f" Of the {of} ratios of this comparison {following} {verb} counts."
+        basis += _of_others(table, row)
         return self.finds(
             ids,
             f"{counts.shown(table.names)} give {shown}; printed {row.printed}.{basis}",
@@ -176,6 +178,20 @@ _Case = tuple[PrintedRatio, CountTable, list[_Reading]]
 def _matching(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> list[_Reading]:
     interval = table.interval(row)
     return [each for each in readings if interval is not None and each.exact in interval]
+
+
+def _of_others(table: PrintedTable, row: PublishedValue) -> str:
+    """Say if the ratio follows from the counts of another group in the first group's stead."""
+    arms = [a for w, item, a, s in table.levels if (w, item, s) == (row.where, row.item, row.stage)]
+    for arm in dict.fromkeys(arms):
+        if arm in (row.arm, row.comparator, ALL):
+            continue
+        other = replace(row, arm=arm)
+        counts = count_table(table, other)
+        found = _matching(table, row, list(_readings(table.names, counts, other))) if counts else []
+        if found:
+            return f" It would follow as {found[0].text}."
+    return ""
 
 
 def _far(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> bool:
@@ -218,7 +234,7 @@ def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator
             continue
         ratio = cached_odds_ratio(a, b, c, d)
         exact = Fraction(a * d, b * c)
-        label = name or names.item(counts.item)
+        label = _label(names, counts.item, name)
         yield _Reading(
             f"the odds of {label} in {one} over {other}",
             True,
@@ -233,6 +249,13 @@ def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator
             1 / exact,
             ratio.inverse(),
         )
+
+
+def _label(names: Names, item: str, level: str) -> str:
+    """Name a level, with its item where the level alone says nothing."""
+    plain = ("", names.level(item, "yes"), names.level(item, "no"))
+    name = names.item(item)
+    return level if level not in plain else f"{name}: {level}" if level else name
 
 
 def _against_levels(table: PrintedTable, row: PublishedValue) -> Iterator[_Reading]:

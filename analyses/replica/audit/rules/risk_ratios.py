@@ -142,10 +142,9 @@ class RiskRatioFromCounts(Rule):
 
 def _readings(names: Names, counts: CountTable, risks: TwoRisks) -> Iterator[_Reading]:
     """Yield the risk ratios of the level and of being without it, in both directions."""
-    item = names.item(counts.item)
-    label = names.level(counts.item, counts.levels[0]) or item
-    second = counts.levels[1]
-    against = f"no {label}" if second == "rest" else names.level(counts.item, second)
+    level, second = counts.levels
+    label = names.item(counts.item, level)
+    against = f"being without {label}" if second == "rest" else names.item(counts.item, second)
     one, other = (names.arm(arm) for arm in counts.arms)
     # With two levels printed, which of them the risk is of is not stated.
     either = not counts.completed
