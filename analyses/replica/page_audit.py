@@ -18,8 +18,8 @@ from replica.audit.wording import (
     WHAT_IT_IS,
     claims_of,
     how_to_read,
+    message,
     places,
-    plain,
     printed_rows,
     slip,
     summary,
@@ -102,7 +102,7 @@ def _entry(audit: PaperAudit, finding: Finding) -> str:
         f'<dt id="finding-{number}"><span class="audit-number">{number}</span> '
         f"{escape(title(finding, audit.paper))} "
         f'<span class="audit-where">{escape(places(audit.paper, finding))}</span></dt>'
-        f"<dd><p>{escape(plain(finding.message))}</p><ul>{parts}</ul>"
+        f"<dd><p>{escape(message(finding))}</p><ul>{parts}</ul>"
         f"<details><summary>What is printed ({held} place{'s' if held > 1 else ''})</summary>"
         f"<ul>{rows}{words}</ul></details></dd>"
     )

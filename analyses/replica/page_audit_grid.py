@@ -11,7 +11,6 @@ from replica.audit.table import EACH_ARM
 from replica.audit.wording import (
     arm_words,
     item_words,
-    outcome_words,
     subgroup_words,
 )
 from replica.published import PublishedValue
@@ -134,7 +133,7 @@ def _label(paper: Paper, key: tuple[str, ...], *, level_only: bool) -> str:
     named = item_words(paper, item, level)
     said = [
         named.removeprefix(f"{item_words(paper, item)}: ") if level_only else named,
-        outcome_words(paper, outcome) if outcome != item else "",
+        paper.names.outcome(outcome) if outcome != item else "",
         subgroup_words(paper, subgroup) if subgroup else "",
         time,
     ]

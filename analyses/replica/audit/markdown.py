@@ -12,6 +12,7 @@ from replica.audit.wording import (
     claims_of,
     grade,
     how_to_read,
+    message,
     places,
     plain,
     printed_rows,
@@ -63,7 +64,7 @@ def _finding(audit: PaperAudit, finding: Finding) -> Iterator[str]:
     yield ""
     heading = _text(title(finding, audit.paper))
     yield f"{audit.number(finding)}. **{heading}** ({_text(_where(audit, finding))})"
-    yield f"   - Arithmetic: {_text(plain(finding.message))}"
+    yield f"   - Arithmetic: {_text(message(finding))}"
     for where, words, printed in printed_rows(audit.paper, finding):
         yield f"   - Printed: {_text(printed or 'nothing')} as {_text(words)} ({_text(where)})"
     for where, claim in claims_of(audit.paper, finding):

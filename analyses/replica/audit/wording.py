@@ -24,6 +24,7 @@ __all__ = [
     "grade",
     "how_to_read",
     "item_words",
+    "message",
     "outcome_words",
     "places",
     "plain",
@@ -127,7 +128,7 @@ def title(finding: Finding, paper: Paper) -> str:
         for item, levels in items.items()
     ]
     outcomes = {row.outcome for row in rows if row.outcome and row.outcome not in items}
-    subjects += [outcome_words(paper, outcome) for outcome in outcomes if len(outcomes) == 1]
+    subjects += [paper.names.outcome(outcome) for outcome in outcomes if len(outcomes) == 1]
     return f"{relation}: {', '.join(subjects)}" if len(subjects) <= NAMED else relation
 
 
@@ -137,6 +138,13 @@ def how_to_read(audit: PaperAudit, finding: Finding) -> str:
     if first is finding:
         return _rules()[finding.rule].how_to_read
     return f"as under {audit.number(first)}."
+
+
+def message(finding: Finding) -> str:
+    """Return a finding's arithmetic as a sentence, keys written as words."""
+    text = plain(finding.message)
+    # a capital beta reads as a B
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def grade(finding: Finding) -> str:
