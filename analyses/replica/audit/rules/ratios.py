@@ -138,7 +138,7 @@ class OddsRatioFromCounts(Rule):
             message,
             certainty="exact",
             severity=table.severity([row.id], flips=bool(opposed)),
-            clashes=[(claim.key, row.id, *counts.ids) for claim in opposed],
+            clashes=[(claim.key, row.id, *table.open(counts.ids)) for claim in opposed],
         )
 
     def _differs(
