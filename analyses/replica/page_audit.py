@@ -14,6 +14,7 @@ from replica.audit.finding import Finding, Severity
 from replica.audit.markdown import markdown
 from replica.audit.paper import PaperAudit, audit_paper, study_paper
 from replica.audit.records import records
+from replica.audit.rules import all_rules
 from replica.audit.wording import (
     WHAT_IT_IS,
     claims_of,
@@ -65,6 +66,17 @@ def counts_table(audit: PaperAudit) -> HTML:
     """Count numbers, checks, findings and marks."""
     frame = pd.DataFrame(summary(audit), columns=["Counted", "Number"])
     return html_table(frame, "What was held against each other, and what was found")
+
+
+def rules_table() -> HTML:
+    """List every rule: the relation, what it needs, how to read a finding of it."""
+    rows = [(rule.title, _sentence(rule.needs), rule.how_to_read) for rule in all_rules()]
+    frame = pd.DataFrame(sorted(rows), columns=["Relation", "Needs", "How to read a finding"])
+    return html_table(frame, "Relations between printed numbers that are checked", words=True)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].replace("`", "")
 
 
 def findings_list(audit: PaperAudit, severity: Severity) -> HTML:
