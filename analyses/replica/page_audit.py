@@ -14,12 +14,13 @@ from replica.audit.finding import Finding, Severity
 from replica.audit.markdown import markdown
 from replica.audit.paper import PaperAudit, audit_paper, study_paper
 from replica.audit.records import records
+from replica.audit.rules import all_rules
 from replica.audit.wording import (
     WHAT_IT_IS,
     claims_of,
     how_to_read,
+    message,
     places,
-    plain,
     printed_rows,
     slip,
     summary,
@@ -67,6 +68,17 @@ def counts_table(audit: PaperAudit) -> HTML:
     return html_table(frame, "What was held against each other, and what was found")
 
 
+def rules_table() -> HTML:
+    """List every rule: the relation, what it needs, how to read a finding of it."""
+    rows = [(rule.title, _sentence(rule.needs), rule.how_to_read) for rule in all_rules()]
+    frame = pd.DataFrame(sorted(rows), columns=["Relation", "Needs", "How to read a finding"])
+    return html_table(frame, "Relations between printed numbers that are checked", words=True)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].replace("`", "")
+
+
 def findings_list(audit: PaperAudit, severity: Severity) -> HTML:
     """List the exact findings of a severity, each with arithmetic, printed rows and slip."""
     return _list(audit, audit.exact(severity))
@@ -102,7 +114,7 @@ def _entry(audit: PaperAudit, finding: Finding) -> str:
         f'<dt id="finding-{number}"><span class="audit-number">{number}</span> '
         f"{escape(title(finding, audit.paper))} "
         f'<span class="audit-where">{escape(places(audit.paper, finding))}</span></dt>'
-        f"<dd><p>{escape(plain(finding.message))}</p><ul>{parts}</ul>"
+        f"<dd><p>{escape(message(finding))}</p><ul>{parts}</ul>"
         f"<details><summary>What is printed ({held} place{'s' if held > 1 else ''})</summary>"
         f"<ul>{rows}{words}</ul></details></dd>"
     )
@@ -111,7 +123,7 @@ def _entry(audit: PaperAudit, finding: Finding) -> str:
 def _told(audit: PaperAudit, finding: Finding) -> Iterator[tuple[str, str]]:
     yield from slip(audit, finding)
     if finding.certainty == "model_based":
-        yield "How to read it", how_to_read(finding)
+        yield "How to read it", how_to_read(audit, finding)
 
 
 def _html(text: str) -> HTML:

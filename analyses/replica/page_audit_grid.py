@@ -11,19 +11,24 @@ from replica.audit.table import EACH_ARM
 from replica.audit.wording import (
     arm_words,
     item_words,
-    outcome_words,
     subgroup_words,
 )
 from replica.published import PublishedValue
 
 # The numbers that papers print in one cell; what stands in none has a column of its own.
 _CELLS = {
-    "ratio": ("hr", "or", "risk_difference", "smd"),
+    "ratio": ("hr", "or", "rr", "risk_difference", "smd"),
     "p": ("p",),
     "setting": ("setting",),
 }
 _INTERVAL = ("ci_low", "ci_high")
-_HEADS = {"hr": "HR", "or": "OR", "risk_difference": "Risk difference", "smd": "SMD"}
+_HEADS = {
+    "hr": "HR",
+    "or": "OR",
+    "rr": "RR",
+    "risk_difference": "Risk difference",
+    "smd": "SMD",
+}
 DASH = "\N{EN DASH}"
 
 Piece = tuple[str, PublishedValue | None]
@@ -128,7 +133,7 @@ def _label(paper: Paper, key: tuple[str, ...], *, level_only: bool) -> str:
     named = item_words(paper, item, level)
     said = [
         named.removeprefix(f"{item_words(paper, item)}: ") if level_only else named,
-        outcome_words(paper, outcome) if outcome != item else "",
+        paper.names.outcome(outcome) if outcome != item else "",
         subgroup_words(paper, subgroup) if subgroup else "",
         time,
     ]
@@ -175,7 +180,7 @@ def _pieces(named: dict[str, PublishedValue]) -> list[Piece]:
     found: list[Piece] = []
     for lead, names, between, trail in (
         ("", ("n", "count_total"), "/", ""),
-        ("", ("median", "mean", "hr", "or", "rate", "risk_difference", "smd"), "; ", ""),
+        ("", ("median", "mean", "hr", "or", "rr", "rate", "risk_difference", "smd"), "; ", ""),
         (" ± ", ("sd",), "", ""),
         ("", ("setting", "p"), "; ", ""),
         (" (", ("percent",), "", "%)"),

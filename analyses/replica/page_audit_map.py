@@ -9,7 +9,7 @@ from IPython.display import HTML
 from replica.audit.finding import Checked, Finding
 from replica.audit.marks import Mark
 from replica.audit.paper import PaperAudit
-from replica.audit.wording import MARK_WORDS, plain, row_words, title
+from replica.audit.wording import MARK_WORDS, message, plain, row_words, title
 from replica.page_audit_grid import DASH, Cell, Grid, grids
 from replica.published import PublishedValue
 
@@ -127,7 +127,7 @@ class _Maps:
             return f'<span class="audit-cell {mark}" title="{why}">{inner}</span>'
         name = f"audit-cell-{self.order[row.id]}"
         told = "".join(
-            f"<p>{escape(title(finding, self.paper))}. {escape(plain(finding.message))} "
+            f"<p>{escape(title(finding, self.paper))}. {escape(message(finding))} "
             f'<a href="#finding-{self.audit.number(finding)}">'
             f"Finding {self.audit.number(finding)}</a></p>"
             for finding in found

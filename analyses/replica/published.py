@@ -28,6 +28,7 @@ STATISTICS = (
     "p",
     "hr",
     "or",
+    "rr",
     "ci_low",
     "ci_high",
     "rate",

@@ -55,6 +55,25 @@ def odds(value, low, high, **columns):
     return estimate("or", printed, item="response", **PAIR | columns)
 
 
+def risk_ratio(value, low, high, **columns):
+    """Make a risk ratio with its interval."""
+    printed = {"rr": value, "ci_low": low, "ci_high": high}
+    return estimate("rr", printed, item="response", **PAIR | columns)
+
+
+def incidence(rate):
+    """Make a cumulative incidence at five years."""
+    return estimate("i", {"rate": rate}, item="incidence", **FIVE_YEARS)
+
+
+def per_thousand(rate):
+    """Make 12 events in 3,456 person-years with their rate."""
+    group = {"item": "death", "outcome": "os", "arm": "treated"}
+    rows = estimate("t", {"n": "12"}, **group)
+    rows += estimate("t", {"count_total": "3,456"}, **group | {"unit": "person-years"})
+    return rows + estimate("t", {"rate": rate}, **group | {"unit": "per 1000 person-years"})
+
+
 def p_of(item, text, **columns):
     """Make the p value of a comparison of two arms."""
     return estimate(f"{item}.p", {"p": text}, item=item, **PAIR | columns)
@@ -67,6 +86,10 @@ def summary(printed, **columns):
 
 
 HUNDRED = sizes(100, 100)
+TREATED = {"arm": "treated", "unit": "months", "stage": "before"}
+FIVE_YEARS = {"outcome": "second", "arm": "treated", "stage": "before", "time": "60 months"}
+DIFFERENCE = estimate("rd", {"risk_difference": "-0.270"}, outcome="os", **PAIR)
+BY_FIVE_YEARS = estimate("e", {"n": "5"}, item="second", **FIVE_YEARS)
 RESPONSE = counts("response", {"yes": ("40 (40.0)", "25 (25.0)")})
 MEANS = [
     *summary({"mean": "60.0", "sd": "10.0"}),
@@ -222,7 +245,7 @@ CASES = {
         [*HUNDRED, *RESPONSE, *odds("2.00", "1.09", "3.66")],
         [*HUNDRED, *RESPONSE, *odds("0.50", "0.27", "0.91")],
         "exact",
-        "0.50 follows from the counts as the odds of yes in control over treated",
+        "0.50 follows from the counts as the odds of response: yes in control over treated",
     ),
     "estimate_in_interval": Case(
         odds("0.34", "0.09", "1.24"),
@@ -349,7 +372,7 @@ CASES = {
         survival("treated", "11.2") + survival("control", "9.6"),
         survival("treated", "9.6") + survival("control", "11.2"),
         "exact",
-        "the words say higher of survival, os, treated, before matching; printed 9.6 and 11.2",
+        "the words say higher; printed for survival: 9.6 (treated, before matching) and 11.2",
         claims=[claim(["survival.os.treated.", "survival.os.control."], "higher")],
         severity="headline",
     ),
@@ -370,6 +393,46 @@ CASES = {
         "the words say half",
         claims=[claim(["survival.os.treated.", "survival.os.control."], "half")],
         severity="rounding",
+    ),
+    "risk_ratio_from_counts": Case(
+        [*HUNDRED, *RESPONSE, *risk_ratio("1.60", "1.06", "2.42", model="crude")],
+        [*HUNDRED, *RESPONSE, *risk_ratio("2.00", "1.09", "3.66", model="crude")],
+        "exact",
+        "printed 2.00. It follows as the odds ratio of these counts",
+    ),
+    "risk_difference_from_counts": Case(
+        [*HUNDRED, *counts("death", {"": (15, 42)}, outcome="os"), *DIFFERENCE],
+        [*HUNDRED, *counts("death", {"": (15, 24)}, outcome="os"), *DIFFERENCE],
+        "model_based",
+        "15/100 - 24/100 is -0.090; printed -0.270",
+    ),
+    "follow_up_long_enough": Case(
+        estimate("f", {"median": "9.0", "max": "26.5"}, item="follow_up", **TREATED)
+        + survival("treated", "11.2", {"24 months": "20.0"}),
+        estimate("f", {"median": "9.0", "max": "16.5"}, item="follow_up", **TREATED)
+        + survival("treated", "11.2", {"24 months": "20.0"}),
+        "model_based",
+        "24 months; the longest follow-up is 16.5 months",
+    ),
+    "follow_up_until_event": Case(
+        estimate("f", {"median": "9.7"}, item="follow_up", **TREATED) + survival("treated", "9.8"),
+        estimate("f", {"median": "19.7"}, item="follow_up", **TREATED) + survival("treated", "9.8"),
+        "model_based",
+        "median follow-up 19.7 months; median of os 9.8 months",
+        claims=[claim(["f", "survival.os.treated."], "until_event")],
+    ),
+    "incidence_holds_events": Case(
+        [*HUNDRED, *BY_FIVE_YEARS, *incidence("5.2")],
+        [*HUNDRED, *BY_FIVE_YEARS, *incidence("2.5")],
+        "exact",
+        "5 of 100 patients have the event; printed 2.5 at 60 months",
+        severity="headline",
+    ),
+    "rate_from_person_time": Case(
+        per_thousand("3.5"),
+        per_thousand("5.3"),
+        "exact",
+        "12 events in 3,456 person-years are 3.5 per 1000 person-years; printed 5.3",
     ),
     "nested_within": Case(
         counts("rash", {"": (17, 0)}) + counts("rash_g3", {"": (1, 0)}),

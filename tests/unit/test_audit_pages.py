@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -15,6 +16,7 @@ from replica.audit.finding import Finding
 from replica.audit.markdown import markdown
 from replica.audit.marks import MARKS
 from replica.audit.paper import Paper
+from replica.audit.rules import all_rules
 from replica.audit.wording import MARK_WORDS, plain, row_words, slip, summary, title
 from replica.page_audit_grid import grids
 from replica.page_audit_map import SIGNS
@@ -124,7 +126,7 @@ def test_a_slip_states_how_many_edits_were_tried(audited):
     told = dict(slip(audited, finding))
     tried = finding.explanation.tried
     assert "61.0 for 60.0" in told["Possible slip"]
-    assert told["What would change"].startswith("with 60.0 there, ")
+    assert told["What would change"].startswith("60.0 instead: ")
     assert told["Searched"].startswith(f"{tried} small edits were tried; ")
 
 
@@ -364,3 +366,12 @@ def test_marked_cells_can_be_read(mark, theme):
     colours = dict(re.findall(r"--audit-([a-z-]+): (#[0-9a-f]+);", block))
     ground, text = sorted(_luminance(colours[name]) for name in (mark, f"{mark}-text"))
     assert (text + 0.05) / (ground + 0.05) >= 4.5
+
+
+def test_every_rule_stands_in_the_table_of_rules():
+    """Title, needs and how to read of each rule, in one row each."""
+    text = page_audit.rules_table().data
+    assert text.count("<tr>") == len(all_rules()) + 1
+    for rule in all_rules():
+        assert escape(rule.title) in text
+        assert escape(rule.how_to_read) in text

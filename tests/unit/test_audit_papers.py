@@ -72,7 +72,7 @@ def test_a_headline_ratio_that_follows_as_the_inverse():
     ends = [math.exp(math.log(ratio) + sign * 1.959964 * error) for sign in (-1, 1)]
     assert [round(x, 2) for x in (ratio, *ends)] == [6.97, 1.51, 32.19]
     assert round((7 * 5) / (4 * 61), 2) == 0.14
-    assert "the odds of Yes in MM over MPMST after MM" in finding.message
+    assert "the odds of Immunomodulator: Yes in MM over MPMST after MM" in finding.message
     assert "gives 0.14" in finding.message
     assert "results_risk.treatment_imid.myeloma_first_vs_control.or" in finding.ids
     assert "claim:discussion.conclusion_imid" in finding.ids
@@ -234,7 +234,7 @@ def test_a_risk_difference_of_other_risks():
     )
     assert finding.certainty == "exact"
     assert "1.5 - 3.6 is -0.021; printed -0.028" in finding.message
-    assert "1.5 - 4.2 (Abstract)" in finding.message
+    assert "1.5 - 4.2 (Abstract, -0.0280 to -0.0260 before rounding)" in finding.message
 
 
 def test_a_count_beside_a_percent_of_fewer_patients():
@@ -277,7 +277,7 @@ def test_a_median_below_its_first_quartile():
 
 
 def test_words_of_the_discussion_against_numbers():
-    """Significant beside 0.24-1.01, higher beside 9.6 and 11.2, balanced beside p < .001."""
+    """Significant beside 0.24-1.01, higher beside 9.6 and 11.2; balanced beside p < .001 asks."""
     headline = {
         name
         for f in audited("mlc_second_primary")[1]
@@ -286,11 +286,34 @@ def test_words_of_the_discussion_against_numbers():
         if name.startswith("claim:")
     }
     assert headline == {
-        "claim:discussion.balanced_after_matching",
         "claim:discussion.median_time_higher",
         "claim:discussion.significant_impact_incidence",
         "claim:methods.no_event_before_6_months",
     }
+    (asked,) = found(
+        "mlc_second_primary", "words_against_significance", "table1.prior_chemotherapy.after.p"
+    )
+    assert asked.certainty == "model_based"
+    assert "claim:discussion.balanced_after_matching" in asked.ids
+
+
+def test_follow_up_longer_than_survival():
+    """Follow-up to death or the last visit, 19.7 months, beside a median survival of 7.90."""
+    (finding,) = found("sclc_second_line", "follow_up_until_event")
+    assert finding.certainty == "model_based"
+    assert "median follow-up 19.7 months; median of OS 7.90 months" in finding.message
+
+
+def test_one_finding_for_one_set_of_cells():
+    """What 687, 684 and 99.9 say of chemotherapy, or 39, 10 and 23 of events, is said once."""
+    for name in ("table1.prior_chemotherapy.treated.after.n", "figure1.second_primary.all.n"):
+        exact = [
+            finding
+            for finding in audited("mlc_second_primary")[1]
+            if finding.certainty == "exact" and name in finding.ids
+        ]
+        assert "counts_possible" not in {finding.rule for finding in exact}
+        assert len({finding.message for finding in exact}) == len(exact) > 0
 
 
 @pytest.mark.parametrize("key", KEYS)

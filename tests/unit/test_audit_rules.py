@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
-from audit_cases import CASES, HUNDRED, RESPONSE, odds, p_of
-from audit_rows import claim, counts
+from audit_cases import (
+    CASES,
+    FIVE_YEARS,
+    HUNDRED,
+    PAIR,
+    RESPONSE,
+    TREATED,
+    incidence,
+    odds,
+    p_of,
+    risk_ratio,
+)
+from audit_rows import claim, counts, estimate, sizes
 
 from replica.audit import all_rules, check_all
 
@@ -105,3 +117,105 @@ def test_an_inverse_ratio_clashes_with_words_of_the_other_direction():
     (check,) = outcomes("odds_ratio_from_counts", rows, case)
     assert check.finding.severity == "headline"
     assert check.finding.clashes[0][0] == "claim:about.lower.descriptive"
+
+
+def test_a_risk_ratio_is_read_in_both_directions_and_with_either_reference():
+    """40 and 25 of 100: 1.60, its inverse 0.63 (0.625), without it 0.80, its inverse 1.25."""
+    case = CASES["risk_ratio_from_counts"]
+    for printed, says in (
+        ("0.63", "the risk of response: yes in control over treated"),
+        ("0.80", "the risk of being without response: yes in treated over control"),
+        ("1.25", "the risk of being without response: yes in control over treated"),
+    ):
+        rows = [*HUNDRED, *RESPONSE, *estimate("rr", {"rr": printed}, item="response", **PAIR)]
+        (check,) = outcomes("risk_ratio_from_counts", rows, case)
+        assert says in check.finding.message
+        assert "it would be 1.60" in check.finding.message
+        assert check.finding.certainty == "model_based"
+
+
+def test_a_risk_ratios_interval_is_katzs():
+    """se2 = 1/40 - 1/100 + 1/25 - 1/100 = 0.045, so that 1.60 reaches from 1.06 to 2.42."""
+    low, high = (math.exp(math.log(1.6) + sign * 1.959964 * math.sqrt(0.045)) for sign in (-1, 1))
+    assert (round(low, 2), round(high, 2)) == (1.06, 2.42)
+    case = CASES["risk_ratio_from_counts"]
+    rows = [*HUNDRED, *RESPONSE, *risk_ratio("1.60", "1.06", "2.24", model="crude")]
+    (finding,) = [c.finding for c in outcomes("risk_ratio_from_counts", rows, case) if c.finding]
+    assert "upper end of the interval 2.24 (Katz's: 2.42)" in finding.message
+    assert finding.certainty == "model_based"
+
+
+def test_a_risk_difference_may_be_the_other_way_round():
+    """0.42 - 0.15 is printed for 0.15 - 0.42: the direction is not stated."""
+    case = CASES["risk_difference_from_counts"]
+    rows = [
+        *HUNDRED,
+        *counts("death", {"": (15, 42)}, outcome="os"),
+        *estimate("rd", {"risk_difference": "0.270"}, outcome="os", **PAIR),
+    ]
+    (check,) = outcomes("risk_difference_from_counts", rows, case)
+    assert check.fits
+
+
+def test_an_incidence_without_events_is_nought():
+    """No event among 100 patients, yet 1.2 percent at five years."""
+    case = CASES["incidence_holds_events"]
+    none = estimate("e", {"n": "0"}, item="second", **{**FIVE_YEARS, "time": ""})
+    (check,) = outcomes("incidence_holds_events", [*HUNDRED, *none, *incidence("1.2")], case)
+    assert check.finding.certainty == "exact"
+    assert "without an event the incidence is 0" in check.finding.message
+
+
+def test_events_of_all_follow_up_are_held_by_the_incidence_at_its_end_only():
+    """5 of 100 by the end: 2.5 percent at 60 months is odd if nobody is followed for longer."""
+    case = CASES["incidence_holds_events"]
+    events = estimate("e", {"n": "5"}, item="second", **{**FIVE_YEARS, "time": ""})
+    rows = [*HUNDRED, *events, *incidence("2.5")]
+    assert outcomes("incidence_holds_events", rows, case) == ()
+    for window, found in (("5", 1), ("10", 0)):
+        setting = estimate("w", {"setting": window}, item="follow_up_window", unit="years")
+        checks = outcomes("incidence_holds_events", [*rows, *setting], case)
+        assert [c.finding.certainty for c in checks] == ["model_based"] * found
+
+
+def test_a_percent_is_read_like_that_of_the_other_group_beside_it():
+    """23 (3.6%) beside 10 of 685 (1.5%): of 685 it is 3.4 percent, a question."""
+    rows = [
+        *sizes(685, 685),
+        *estimate("t", {"n": "10", "count_total": "685", "percent": "1.5"}, item="d", **TREATED),
+        *estimate("c", {"n": "23", "percent": "3.6"}, item="d", **TREATED | {"arm": "control"}),
+    ]
+    found = [c.finding for c in outcomes("percent_of_count", rows, CASES["percent_of_count"])]
+    (finding,) = [each for each in found if each is not None]
+    assert finding.certainty == "model_based"
+    assert "622 to 647, while that of treated is of all 685" in finding.message
+
+
+def test_a_ratio_far_from_its_counts_is_asked_about():
+    """Of ratios that do not follow, one more than two standard errors away is no rounding."""
+    rows = [*HUNDRED, *RESPONSE]
+    for printed, severity in (("2.40", "rounding"), ("7.40", "table")):
+        odd = estimate("or", {"or": printed}, item="response", **PAIR)
+        (check,) = outcomes("odds_ratio_from_counts", rows + odd, CASES["odds_ratio_from_counts"])
+        assert (check.finding.certainty, check.finding.severity) == ("model_based", severity)
+
+
+def test_balanced_in_words_is_a_question():
+    """Which covariates the word covers is a matter of reading."""
+    case = replace(CASES["words_against_significance"], claims=[claim(["x.p"], "balanced")])
+    (check,) = outcomes("words_against_significance", p_of("x", "0.001"), case)
+    assert check.finding.certainty == "model_based"
+    assert "the words say balanced" in check.finding.message
+    assert "p 0.001, below 0.05" in check.finding.message
+
+
+def test_a_ratio_may_be_that_of_another_group():
+    """0.75 is not (40/60) over (25/75), but (20/80) over it."""
+    arms = ("treated", "control", "other")
+    rows = [
+        *counts("site", {"a": (40, 25, 20), "b": (60, 75, 80)}, arms=arms),
+        *estimate("or", {"or": "0.75"}, item="site", **PAIR),
+    ]
+    (check,) = outcomes("odds_ratio_from_counts", rows, CASES["odds_ratio_from_counts"])
+    assert "give the odds of a in treated over control 2.00" in check.finding.message
+    assert "It would follow as the odds of a in other over control." in check.finding.message

@@ -33,7 +33,7 @@ ARMS = {
 STRENGTHS = {"significant", "not_significant", "descriptive"}
 DIRECTIONS = {
     *("higher", "lower", "none", "differs", "balanced", "half", "fourfold", "ranked", "at_least"),
-    *("all", "method", "not_available"),
+    *("all", "until_event", "method", "not_available"),
 }
 
 

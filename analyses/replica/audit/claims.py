@@ -22,6 +22,7 @@ DIRECTIONS = (
     "fourfold",
     "ranked",
     "at_least",
+    "until_event",
     "all",
     "method",
     "not_available",

@@ -14,7 +14,7 @@ from replica.published import PublishedValue
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(\w+)?")
 _TIME_UNITS = ("days", "weeks", "months", "years")
 # Items whose rate rises with time: the share with the event, not without it.
-_RISING = ("incidence", "risk", "cumulative")
+RISING = ("incidence", "risk", "cumulative")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Curve:
     @property
     def rising(self) -> bool:
         """Whether the rates are of those with the event."""
-        return any(word in self.group.item for word in _RISING)
+        return any(word in self.group.item for word in RISING)
 
     def words(self, table: PrintedTable) -> str:
         """Name the outcome and the patients."""

@@ -9,7 +9,7 @@ from replica.published import PublishedValue, parse_printed
 
 # Statistics that are printed alike.
 _FAMILIES = (
-    frozenset({"hr", "or", "ci_low", "ci_high"}),
+    frozenset({"hr", "or", "rr", "ci_low", "ci_high"}),
     frozenset({"min", "q1", "median", "q3", "max"}),
     frozenset({"mean", "sd"}),
     frozenset({"percent", "rate"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from replica.audit.table import PrintedTable
@@ -9,6 +10,7 @@ from replica.published import PublishedValue
 
 # Plausibility of a slip: the smaller the number the likelier. What gives the printed number itself,
 # digit for digit, comes before what could have given any.
+CELLS_SWAPPED = "cells swapped"
 COSTS = {
     "number printed elsewhere": 1,
     "size of another group": 1,
@@ -24,36 +26,30 @@ COSTS = {
     "digit doubled": 2,
     "decimal point": 2,
     "levels swapped": 2,
-    "cells swapped": 2,
+    CELLS_SWAPPED: 2,
     "groups exchanged": 2,
     "count and percent": 3,
     "two slips": 6,
 }
-# The ends of an interval stand after what they are of.
-_PLACES = {"ci_low": 1, "ci_high": 2, "p": 3}
 
 
 @dataclass(frozen=True)
 class Edit:
     """A slip, how large it is, and what would have stood there without it.
 
-    `changes` are pairs of a row's id and the text that it would print.
+    `changes` are pairs of a row's id and the text that it would print; `would_be` is what would
+    stand there, as a paper writes it.
     """
 
     kind: str
     changes: tuple[tuple[str, str], ...]
     text: str
+    would_be: str
 
     @property
     def cost(self) -> int:
         """How large the slip is."""
         return COSTS[self.kind]
-
-    @property
-    def would_be(self) -> str:
-        """The new texts, each once, an estimate before the ends of its interval."""
-        ordered = sorted(self.changes, key=lambda change: _PLACES.get(change[0].split(".")[-1], 0))
-        return ", ".join(dict.fromkeys(text for _, text in ordered))
 
     def apply(self, rows: tuple[PublishedValue, ...]) -> tuple[PublishedValue, ...]:
         """Return the rows with the slip undone."""
@@ -65,7 +61,8 @@ class Edit:
     def both(self, other: Edit) -> Edit:
         """Return this slip and another one at once."""
         changes = tuple(sorted((*self.changes, *other.changes)))
-        return Edit("two slips", changes, f"{self.text}, and {other.text}")
+        would_be = f"{self.would_be}, {other.would_be}"
+        return Edit("two slips", changes, f"{self.text}, and {other.text}", would_be)
 
 
 def copies(table: PrintedTable, row: PublishedValue) -> list[PublishedValue]:
@@ -77,15 +74,47 @@ def single(table: PrintedTable, kind: str, row: PublishedValue, text: str) -> Ed
     """Return the slip in one number, wherever it is printed."""
     where = table.names.subject(row, statistic=True)
     changes = tuple((copy.id, text) for copy in copies(table, row))
-    return Edit(kind, changes, f"{where} printed {row.printed} for {text}")
+    return Edit(kind, changes, f"{where} printed {row.printed} for {text}", text)
 
 
-def several(table: PrintedTable, kind: str, texts: dict[str, str], text: str) -> Edit:
+def several(table: PrintedTable, kind: str, texts: Mapping[str, str], text: str) -> Edit:
     """Return a slip in several numbers, given by id, wherever each is printed."""
     changes = {
         copy.id: new for name, new in texts.items() for copy in copies(table, table.by_id[name])
     }
-    return Edit(kind, tuple(sorted(changes.items())), text)
+    return Edit(kind, tuple(sorted(changes.items())), text, cells(table, texts))
+
+
+def cells(table: PrintedTable, texts: Mapping[str, str]) -> str:
+    """Write texts, given by id, as a paper writes them: 29 (4.2%), 0.14 (0.03 to 0.66).
+
+    Each quantity is written once; where they are of several cells, each says of which.
+    """
+    found: dict[str, dict[str, str]] = {}
+    subjects: dict[str, str] = {}
+    seen = set()
+    for name, text in texts.items():
+        row = table.by_id[name]
+        if row.key not in seen:
+            seen.add(row.key)
+            found.setdefault(row.estimate_id, {})[row.statistic] = text
+            subjects.setdefault(row.estimate_id, table.names.subject(row))
+    written = {name: _cell(statistics) for name, statistics in found.items()}
+    if len(written) == 1:
+        return next(iter(written.values()))
+    return "; ".join(f"{subjects[name]}: {text}" for name, text in written.items())
+
+
+def _cell(statistics: Mapping[str, str]) -> str:
+    left = dict(statistics)
+    percent = left.pop("percent", "")
+    ends = [left.pop(name) for name in ("ci_low", "ci_high") if name in left]
+    p = left.pop("p", "")
+    text = ", ".join(left.values())
+    inside = f"{percent}%" if percent else " to ".join(ends)
+    if inside:
+        text = f"{text} ({inside})" if text else inside
+    return ", ".join(part for part in (text, f"p {p}" if p and text else p) if part)
 
 
 def written_like(printed: str, text: str) -> str:

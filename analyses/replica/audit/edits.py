@@ -11,7 +11,7 @@ from itertools import combinations
 from replica.audit.derived_edits import derived
 from replica.audit.edit import Edit, copies, single
 from replica.audit.finding import Finding
-from replica.audit.interval import show
+from replica.audit.interval import roundings, show
 from replica.audit.swapped_edits import swapped
 from replica.audit.table import PrintedTable
 from replica.published import PublishedValue, parse_printed
@@ -38,6 +38,8 @@ def edits(table: PrintedTable, finding: Finding) -> tuple[Edit, ...]:
     for name in finding.rows:
         row = table.by_id[name]
         for made in _edits_of(table, row):
+            if table.is_size(row) and _held(table, row, made):
+                continue
             changes = tuple(
                 each for each in made.changes if table.by_id[each[0]].printed != each[1]
             )
@@ -70,6 +72,17 @@ def pairs(table: PrintedTable, tried: tuple[Edit, ...]) -> tuple[Edit, ...]:
         if not {name for name, _ in one.changes} & {name for name, _ in other.changes}
     )
     return tuple(edit for _, edit in zip(range(_PAIRS), found, strict=False))
+
+
+def _held(table: PrintedTable, row: PublishedValue, edit: Edit) -> bool:
+    """Whether another place, which the edit leaves alone, prints the same size of the group."""
+    changed = {name for name, _ in edit.changes}
+    return row.id in changed and any(
+        other.id not in changed and table.count(other) == table.count(row)
+        for rows in table.sizes.values()
+        if row in rows
+        for other in rows
+    )
 
 
 def _edits_of(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
@@ -128,7 +141,11 @@ def _slips(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _count_and_percent(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
-    """Yield counts with another digit and the percent that goes with them."""
+    """Yield counts with another digit and the percent that goes with them.
+
+    Either the printed percent follows from the printed count, so that one slip made both, or the
+    new percent is printed elsewhere for the same thing.
+    """
     if row.statistic == "percent":
         own = table.estimates[row.estimate_id].get("n")
         same = table.counts.get((row.item, row.level, row.arm, row.stage), ())
@@ -141,12 +158,19 @@ def _count_and_percent(table: PrintedTable, row: PublishedValue) -> Iterator[Edi
     total = table.count(rows.get("count_total"))
     size = table.size(row.arm, row.stage, row.where)
     total = total if total is not None else (size[0] if size else None)
-    digits = table.printed(rows["percent"]).digits
+    printed = table.printed(rows["percent"])
+    count_now, digits = table.count(row), printed.digits
+    one_slip = bool(
+        total and count_now is not None and roundings(printed, Fraction(100 * count_now, total))
+    )
+    known = set() if one_slip else _percents_of(table, row)
     for kind, text in _digits(row.printed):
         count = parse_printed(text).value
         if kind != "digit changed" or not total or count > total:
             continue
         percent = show(Fraction(100 * count, total), digits)
+        if not one_slip and Fraction(percent) not in known:
+            continue
         changes = {copy.id: text for copy in copies(table, row)}
         changes |= {copy.id: percent for copy in copies(table, rows["percent"])}
         cell = f"{row.printed} ({rows['percent'].printed}%)"
@@ -155,4 +179,19 @@ def _count_and_percent(table: PrintedTable, row: PublishedValue) -> Iterator[Edi
             "count and percent",
             tuple(sorted(changes.items())),
             f"{said}{text} ({percent}%)",
+            f"{text} ({percent}%)",
         )
+
+
+def _percents_of(table: PrintedTable, row: PublishedValue) -> set[Fraction]:
+    """Return the percents printed for a row's item and level, or its outcome, in any group."""
+    return {
+        table.printed(other).value
+        for other in table.with_statistic("percent", "rate")
+        if table.printed(other).kind == "number"
+        and (
+            (other.item, other.level) == (row.item, row.level)
+            or (row.outcome and other.outcome == row.outcome)
+        )
+        and other.estimate_id != row.estimate_id
+    }

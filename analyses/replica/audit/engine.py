@@ -11,7 +11,7 @@ from replica.audit.finding import Checked, Finding
 from replica.audit.removal import contradicted, smallest_removal
 from replica.audit.rule import Rule
 from replica.audit.rules import all_rules
-from replica.audit.table import PrintedTable
+from replica.audit.table import SIZE_ITEMS, PrintedTable
 from replica.protocol import Study
 from replica.published import PublishedValue
 
@@ -120,23 +120,45 @@ def findings(
     Notes
     -----
     That no counts are possible is left out where the rows that the other findings exclude are
-    the reason: it would say the same again.
+    the reason, or where another finding is about no other cells: it would say the same again.
     """
     outcomes, printed = tuple(checks), tuple(published)
+    by_id = {row.id: row for row in printed}
     told = dict.fromkeys(check.finding for check in outcomes if check.finding is not None)
     solving = [finding for finding in told if finding.rule == SOLVING_RULE]
     if solving:
         others = [check for check in outcomes if check.rule != SOLVING_RULE]
         removed = set(smallest_removal(others, printed))
+        cells = [
+            _cells(clash, by_id)
+            for finding in told
+            if finding.rule != SOLVING_RULE
+            for clash in finding.clashes
+        ]
         for finding in solving:
-            if all(removed.intersection(clash) for clash in finding.clashes):
+            if all(
+                removed.intersection(clash)
+                or any(known and known <= _cells(clash, by_id) for known in cells)
+                for clash in finding.clashes
+            ):
                 del told[finding]
     found = _joined(told, {row.id: row.key for row in printed})
+    places = {row.id: place for place, row in enumerate(printed)}
 
-    def rank(finding: Finding) -> tuple[int, int]:
-        return _SEVERITIES.index(finding.severity), _CERTAINTIES.index(finding.certainty)
+    def rank(finding: Finding) -> tuple[int, int, int]:
+        known = [name for name in finding.rows if name in by_id]
+        about = [name for name in known if by_id[name].item not in SIZE_ITEMS] or known
+        severity = _SEVERITIES.index(finding.severity)
+        certainty = _CERTAINTIES.index(finding.certainty)
+        return severity, certainty, min((places[name] for name in about), default=0)
 
     return tuple(sorted(found, key=rank))
+
+
+def _cells(clash: Iterable[str], by_id: Mapping[str, PublishedValue]) -> frozenset[str]:
+    """Name the cells of a contradiction, a count and its percent as one; sizes are left out."""
+    rows = [by_id[name] for name in clash if name in by_id]
+    return frozenset(row.estimate_id for row in rows if row.item not in SIZE_ITEMS)
 
 
 def _joined(found: Iterable[Finding], keys: Mapping[str, tuple[str, ...]]) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from replica.audit.claims import Claim
 from replica.audit.decimals import Decimals
-from replica.audit.edit import Edit
+from replica.audit.edit import CELLS_SWAPPED, Edit
 from replica.audit.edits import edits, pairs
 from replica.audit.finding import Checked, Explanation, Finding
 from replica.audit.rule import Rule
@@ -166,21 +166,38 @@ class _Searcher:
             if not _resolves(_checks(edit.apply(self.near), self.table, self.own), self.finding):
                 continue
             candidate = self._weigh(edit)
+            if candidate is None:
+                continue
             if candidate.raised < candidate.resolved and candidate.gained > 0:
                 found.append(candidate)
         return found
 
-    def _weigh(self, edit: Edit) -> Candidate:
+    def _leaves(self, edit: Edit, after: Iterable[Checked]) -> bool:
+        """Whether a number put in its place by a swap is still in a finding of the same rule."""
+        changed = {name for name, _ in edit.changes}
+        return any(
+            check.finding is not None
+            and check.rule == self.finding.rule
+            and check.finding.severity != "rounding"
+            and changed.intersection(check.ids)
+            for check in after
+        )
+
+    def _weigh(self, edit: Edit) -> Candidate | None:
+        """Weigh an edit; None if it is a swap that puts only one of two numbers right."""
         changed = [self.table.by_id[name] for name, _ in edit.changes]
-        # Every number of a group depends on its size, so that a size is weighed by all of them.
-        sized = any(self.table.is_size(row) for row in changed)
-        rows = self.table.rows if sized else self.near
+        # Every number of a group depends on its size, so that a size is weighed by all of them; a
+        # number that a swap moves to another item, by that item's too.
+        whole = any(self.table.is_size(row) or row not in self.near for row in changed)
+        rows = self.table.rows if whole else self.near
         touched = [rule for rule in self.weighed if rule.touched(row.statistic for row in changed)]
         for rule in touched:
-            if (sized, rule) not in self._before:
-                self._before[sized, rule] = _checks(rows, self.table, [rule])
-        before = [check for rule in touched for check in self._before[sized, rule]]
+            if (whole, rule) not in self._before:
+                self._before[whole, rule] = _checks(rows, self.table, [rule])
+        before = [check for rule in touched for check in self._before[whole, rule]]
         after = _checks(edit.apply(rows), self.table, touched)
+        if edit.kind == CELLS_SWAPPED and self._leaves(edit, after):
+            return None
         unusual = sum(
             self.decimals.unusual(self.table.by_id[name], text) for name, text in edit.changes
         )

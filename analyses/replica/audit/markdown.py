@@ -10,7 +10,9 @@ from replica.audit.paper import PaperAudit
 from replica.audit.wording import (
     WHAT_IT_IS,
     claims_of,
+    grade,
     how_to_read,
+    message,
     places,
     plain,
     printed_rows,
@@ -62,7 +64,7 @@ def _finding(audit: PaperAudit, finding: Finding) -> Iterator[str]:
     yield ""
     heading = _text(title(finding, audit.paper))
     yield f"{audit.number(finding)}. **{heading}** ({_text(_where(audit, finding))})"
-    yield f"   - Arithmetic: {_text(plain(finding.message))}"
+    yield f"   - Arithmetic: {_text(message(finding))}"
     for where, words, printed in printed_rows(audit.paper, finding):
         yield f"   - Printed: {_text(printed or 'nothing')} as {_text(words)} ({_text(where)})"
     for where, claim in claims_of(audit.paper, finding):
@@ -70,11 +72,11 @@ def _finding(audit: PaperAudit, finding: Finding) -> Iterator[str]:
     for name, text in slip(audit, finding):
         yield f"   - {name}: {_text(text)}"
     if finding.certainty == "model_based":
-        yield f"   - How to read it: {_text(how_to_read(finding))}"
+        yield f"   - How to read it: {_text(how_to_read(audit, finding))}"
 
 
 def _where(audit: PaperAudit, finding: Finding) -> str:
-    return f"{places(audit.paper, finding)}; {finding.severity}"
+    return f"{places(audit.paper, finding)}; {grade(finding)}"
 
 
 def _text(text: str) -> str:

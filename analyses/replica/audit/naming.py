@@ -17,6 +17,7 @@ STATISTIC_WORDS = {
     "max": "maximum",
     "hr": "hazard ratio",
     "or": "odds ratio",
+    "rr": "risk ratio",
     "ci_low": "lower end of the interval",
     "ci_high": "upper end of the interval",
     "risk_difference": "risk difference",

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from replica.audit.interval import printed_interval, roundings, show
-from replica.audit.table import PrintedTable
+from replica.audit.table import ALL, PrintedTable
 from replica.published import Printed, PublishedValue
 
 Basis = Literal["stated", "levels", "matching", ""]
@@ -97,6 +97,18 @@ class Percents:
         """Whether the other percents of the column are of the group's size."""
         row = percent.row
         return self._telling[row.where, row.arm, row.stage]
+
+    def beside(self, percent: Percent) -> Percent | None:
+        """Return the same percent of another group there, stated to be of its whole group."""
+        row = percent.row
+        for other in self.cells[row.item, row.level, row.outcome]:
+            found = other.row
+            same = (found.where, found.stage) == (row.where, row.stage) and found.arm != row.arm
+            if same and other.stated and other.follows and found.arm != ALL:
+                size = self.table.size(found.arm, found.stage)
+                if size is not None and size[0] == other.total:
+                    return other
+        return None
 
     def basis(self, percent: Percent) -> Basis:
         """Say what makes the denominator exact; empty if patients without data could be left out.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from replica.audit.edit import Edit, several, single
+from replica.audit.edit import Edit, cells, several, single
 from replica.audit.table import ALL, ARMS, EACH_ARM, PrintedTable
 from replica.published import PublishedValue
 
@@ -20,7 +20,7 @@ _COLUMNS = (
     "time",
 )
 # What stands in one cell, so that two of them can change places.
-_ONE_CELL = frozenset({"ci_low", "ci_high", "q1", "q3", "median", "hr", "or"})
+_ONE_CELL = frozenset({"ci_low", "ci_high", "q1", "q3", "median", "hr", "or", "rr"})
 
 
 def swapped(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
@@ -42,9 +42,13 @@ def _cells(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
         both = {row.statistic, other.statistic}
         same_cell = other.estimate_id == row.estimate_id and both <= _ONE_CELL
         if (apart == 1 and other.statistic == row.statistic) or same_cell:
-            changes = tuple(sorted([(row.id, other.printed), (other.id, row.printed)]))
-            text = f"{row.printed} and {other.printed} stand in each other's place"
-            yield Edit("cells swapped", changes, text)
+            new = {row.id: other.printed, other.id: row.printed}
+            said = " and ".join(
+                f"{each.printed} ({table.names.subject(each, statistic=True)})"
+                for each in (row, other)
+            )
+            text = f"{said} stand in each other's place"
+            yield Edit("cells swapped", tuple(sorted(new.items())), text, cells(table, new))
 
 
 def _levels(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
@@ -63,7 +67,7 @@ def _levels(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
         where = f"{table.names.item(row.item)}, {table.names.arm(row.arm)}"
         text = f"{where}: {first} and {second} stand in each other's place"
         if changes:
-            yield Edit("levels swapped", tuple(sorted(changes)), text)
+            yield Edit("levels swapped", tuple(sorted(changes)), text, cells(table, dict(changes)))
 
 
 def _groups(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
@@ -80,7 +84,8 @@ def _groups(table: PrintedTable, row: PublishedValue) -> Iterator[Edit]:
         what = table.names.item(row.item, row.level)
         text = f"{what}: the numbers of {groups} stand in each other's place"
         if len(changes) > 2:
-            yield Edit("groups exchanged", tuple(sorted(changes)), text)
+            new = cells(table, dict(changes))
+            yield Edit("groups exchanged", tuple(sorted(changes)), text, new)
 
 
 def _place(row: PublishedValue) -> tuple[str, str, str]:

@@ -19,6 +19,8 @@ SIZE_ITEMS = ("patients", "group_size", "participants", "subjects", "sample_size
 EACH_ARM = "each_arm"
 ALL = "all"
 ARMS = ("treated", "control")
+# Words that say how something was done, and nothing of its result.
+_OF_METHODS = ("method", "until_event", "not_available")
 # So many percents of a column that follow from the group's size bear it out.
 _FOLLOWING = 3
 
@@ -290,4 +292,4 @@ class PrintedTable:
 
     def _claimed(self, row: PublishedValue) -> bool:
         claims = self.claims_about.get(row.estimate_id, ())
-        return any(claim.direction not in ("method", "not_available") for claim in claims)
+        return any(claim.direction not in _OF_METHODS for claim in claims)

@@ -84,7 +84,7 @@ def z_of_p(p: Interval) -> Range:
 
 @dataclass(frozen=True)
 class PrintedRatio:
-    """An odds or hazard ratio with the rest of its estimate, and where it is printed again."""
+    """A ratio of two groups with the rest of its estimate, and where it is printed again."""
 
     row: PublishedValue
     rows: Mapping[str, PublishedValue]
@@ -96,14 +96,16 @@ class PrintedRatio:
         return tuple(rows[name].id for name in statistics for rows in places if name in rows)
 
 
-_PARTS = ("hr", "or", "ci_low", "ci_high", "p")
+RATIOS = ("hr", "or", "rr")
+"""Statistics that are ratios of two groups, symmetric on the log scale."""
+_PARTS = (*RATIOS, "ci_low", "ci_high", "p")
 
 
 def printed_ratios(table: PrintedTable) -> tuple[PrintedRatio, ...]:
-    """Return every printed odds or hazard ratio once: of alike printings the fullest."""
+    """Return every printed ratio once: of alike printings the fullest."""
     quantities: dict[tuple[str, ...], list[dict[str, PublishedValue]]] = defaultdict(list)
     for rows in table.estimates.values():
-        ratio = rows.get("hr") or rows.get("or")
+        ratio = next((rows[name] for name in RATIOS if name in rows), None)
         if ratio is not None and table.interval(ratio) is not None:
             quantities[ratio.key].append({name: rows[name] for name in _PARTS if name in rows})
     found: list[PrintedRatio] = []
@@ -112,7 +114,7 @@ def printed_ratios(table: PrintedTable) -> tuple[PrintedRatio, ...]:
         while fullest:
             first = fullest[0]
             alike = [rows for rows in fullest[1:] if _alike(rows, first)]
-            ratio = first.get("hr") or first["or"]
+            ratio = next(first[name] for name in RATIOS if name in first)
             found.append(PrintedRatio(ratio, first, tuple(alike)))
             fullest = [rows for rows in fullest[1:] if rows not in alike]
     return tuple(found)

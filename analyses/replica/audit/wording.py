@@ -21,8 +21,10 @@ __all__ = [
     "WHAT_IT_IS",
     "arm_words",
     "claims_of",
+    "grade",
     "how_to_read",
     "item_words",
+    "message",
     "outcome_words",
     "places",
     "plain",
@@ -126,13 +128,29 @@ def title(finding: Finding, paper: Paper) -> str:
         for item, levels in items.items()
     ]
     outcomes = {row.outcome for row in rows if row.outcome and row.outcome not in items}
-    subjects += [outcome_words(paper, outcome) for outcome in outcomes if len(outcomes) == 1]
+    subjects += [paper.names.outcome(outcome) for outcome in outcomes if len(outcomes) == 1]
     return f"{relation}: {', '.join(subjects)}" if len(subjects) <= NAMED else relation
 
 
-def how_to_read(finding: Finding) -> str:
-    """Return what a finding of this rule means and what could explain it."""
-    return _rules()[finding.rule].how_to_read
+def how_to_read(audit: PaperAudit, finding: Finding) -> str:
+    """Return what a question means and what could answer it, once for all of one rule."""
+    first = next(each for each in audit.questions if each.rule == finding.rule)
+    if first is finding:
+        return _rules()[finding.rule].how_to_read
+    return f"as under {audit.number(first)}."
+
+
+def message(finding: Finding) -> str:
+    """Return a finding's arithmetic as a sentence, keys written as words."""
+    text = plain(finding.message)
+    # a capital beta reads as a B
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
+
+
+def grade(finding: Finding) -> str:
+    """Return a finding's severity in a word; a question about little is a minor one."""
+    minor = (finding.certainty, finding.severity) == ("model_based", "rounding")
+    return "minor" if minor else finding.severity
 
 
 def places(paper: Paper, finding: Finding) -> str:
@@ -160,14 +178,15 @@ def slip(audit: PaperAudit, finding: Finding) -> tuple[tuple[str, str], ...]:
     if found.chance > LUCK:
         text = f"{searched}{as_good} of them do equally well, so that no single slip stands out."
         return (("Possible slip", text),)
-    well = f"{as_good} of them, {found.chance:.1%}, {'does' if as_good == 1 else 'do'} this well"
+    well = f"{as_good} of them {'does' if as_good == 1 else 'do'} this well, a chance of "
+    well += f"{found.chance:.1%} for one drawn at random"
     well += "." if as_good == 1 else "; the one shown is the smallest slip."
     first, _, runner_up = found.text.partition(". Next: ")
     slipped, _, agrees = first.rstrip(".").rpartition("; agrees with ")
     told = f"{found.kind}: {plain(slipped)}."
     if runner_up:
         told += f" The next best: {plain(runner_up)}"
-    change = f"with {found.would_be} there, {agrees} that clash now would agree."
+    change = f"{plain(found.would_be)} instead: {agrees} that clash now would agree."
     return (
         ("Possible slip", told),
         ("What would change", change),

@@ -21,6 +21,7 @@ from replica.audit.records import records
 from replica.audit.wording import (
     claims_of,
     how_to_read,
+    message,
     places,
     plain,
     printed_rows,
@@ -136,7 +137,7 @@ def _print(screen: Console, text: str, indent: str) -> None:
 
 
 def _lines(found: PaperAudit, finding: Finding) -> Iterable[tuple[str, str]]:
-    yield "", plain(finding.message)
+    yield "", message(finding)
     if finding.severity == "headline":
         for where, words, printed in printed_rows(found.paper, finding):
             yield "Printed", f"{printed or 'nothing'} as {words} ({where})"
@@ -144,4 +145,4 @@ def _lines(found: PaperAudit, finding: Finding) -> Iterable[tuple[str, str]]:
         yield "In words", f"{claim} ({where})"
     yield from slip(found, finding)
     if finding.certainty == "model_based":
-        yield "How to read it", how_to_read(finding)
+        yield "How to read it", how_to_read(found, finding)

@@ -69,9 +69,12 @@ class PFromCounts(Rule):
             fits = Counter(name for case in cases for name in case.names)
             usual = max(fits, key=lambda name: (fits[name], name == PEARSON)) if fits else ""
             for case in cases:
-                yield self._check(table, case, usual, fits[usual], len(cases))
+                yield self._check(table, case, usual, fits, len(cases))
 
-    def _check(self, table: PrintedTable, case: _Case, usual: str, times: int, of: int) -> Checked:
+    def _check(
+        self, table: PrintedTable, case: _Case, usual: str, fits: Counter[str], of: int
+    ) -> Checked:
+        times = fits[usual]
         computed = ", ".join(f"{name} {_show_p(value)}" for name, value in case.values.items())
         shown = f"{case.counts.shown(table.names)}: {computed}; printed {case.row.printed}"
         stated = _stated(table, case.row)
@@ -84,6 +87,10 @@ class PFromCounts(Rule):
         telling = 2 * times >= of
         if telling:
             message += f", while {usual} gives {times} of the {of} p values there"
+        if stated and of >= _ENOUGH and not (telling and usual in stated):
+            own = max(stated, key=lambda name: fits[name])
+            message += f"; {own}, which the methods name, gives {fits[own]} of the {of}"
+            message += "" if telling else " p values there"
         known = bool(stated) and set(stated) <= set(case.values) and case.counts.whole
         # of more than two levels some could have been joined before the test
         exact = known and len(case.counts.counts) == 2

@@ -26,7 +26,7 @@ from replica.audit.wald import (
 )
 from replica.published import PublishedValue
 
-_ESTIMATES = ("hr", "or", "median", "mean", "rate", "percent", "risk_difference", "smd")
+_ESTIMATES = ("hr", "or", "rr", "median", "mean", "rate", "percent", "risk_difference", "smd")
 # Score, likelihood-ratio and Wald tests of one hypothesis differ by about so much in z.
 _OTHER_TEST = 0.3
 _OTHER_TEST_SHARE = 0.12
@@ -42,6 +42,7 @@ class EstimateInInterval(Rule):
         [
             "hr",
             "or",
+            "rr",
             "median",
             "mean",
             "rate",
@@ -120,8 +121,8 @@ class IntervalAroundRatio(Rule):
     """The interval of a ratio is symmetric on the log scale."""
 
     title = "The interval of a ratio is symmetric on the log scale"
-    reads = frozenset(["hr", "or", "ci_low", "ci_high", "p"])
-    needs = "an odds or hazard ratio with both ends of its interval"
+    reads = frozenset(["hr", "or", "rr", "ci_low", "ci_high", "p"])
+    needs = "an odds, risk or hazard ratio with both ends of its interval"
     how_to_read = (
         "Wald's interval reaches equally far in both directions on the log scale, so that the "
         "ratio squared is the product of the ends. No unrounded values that print like these do. "
@@ -132,10 +133,8 @@ class IntervalAroundRatio(Rule):
     def check(self, table: PrintedTable) -> Iterator[Checked]:
         """Check every ratio with an interval that contains it."""
         for cases in _by_place(table).values():
-            # An interval that does not contain its ratio is another rule's finding.
-            inside = [c for c in cases if not (c.high.below(c.ratio) or c.ratio.below(c.low))]
-            usual = _usual([case.square.meets(case.product) for case in inside])
-            for case in inside:
+            usual = _usual([case.square.meets(case.product) for case in cases])
+            for case in cases:
                 ids = case.printing.ids(case.printing.row.statistic, "ci_low", "ci_high")
                 ends = f"{case.rows['ci_low'].printed} x {case.rows['ci_high'].printed}"
                 row = case.printing.row
@@ -159,8 +158,8 @@ class PFromInterval(Rule):
     """The p value of a ratio agrees with its interval."""
 
     title = "The p value of a ratio agrees with its interval"
-    reads = frozenset(["hr", "or", "ci_low", "ci_high", "p", "setting"])
-    needs = "an odds or hazard ratio, both ends of its interval and its p value"
+    reads = frozenset(["hr", "or", "rr", "ci_low", "ci_high", "p", "setting"])
+    needs = "an odds, risk or hazard ratio, both ends of its interval and its p value"
     how_to_read = (
         "Wald's test on the log ratio, its standard error taken from the interval, gives another p "
         "value than the printed one. A question, as the test is not always stated: what a log-rank "
@@ -208,7 +207,10 @@ class PFromInterval(Rule):
 
 
 def _by_place(table: PrintedTable) -> dict[str, list[_Ratio]]:
-    """Read every ratio with both ends in order, by the place that prints it in full."""
+    """Read every ratio within its interval, by the place that prints it in full.
+
+    An interval that does not contain its ratio is another rule's finding.
+    """
     found: dict[str, list[_Ratio]] = defaultdict(list)
     for printing in printed_ratios(table):
         rows = printing.rows
@@ -217,6 +219,8 @@ def _by_place(table: PrintedTable) -> dict[str, list[_Ratio]]:
         ratio = table.interval(printing.row)
         low, high = table.interval(rows["ci_low"]), table.interval(rows["ci_high"])
         if ratio is None or low is None or high is None or high.below(low):
+            continue
+        if high.below(ratio) or ratio.below(low):
             continue
         if any(interval.high is not None and interval.high < 0 for interval in (ratio, low, high)):
             continue

@@ -59,7 +59,8 @@ class PercentOfCount(Rule):
     ) -> Iterator[Checked]:
         fitting, basis = percent.smaller_denominators(), percents.basis(percent)
         exact = bool(basis) or not fitting
-        if not exact and not percents.telling(percent):
+        beside = percents.beside(percent)
+        if not exact and not percents.telling(percent) and beside is None:
             return
         message = f"{shown}.{_other_totals(table, percent)}"
         missing = percents.without_data(percent) if basis == "matching" else None
@@ -70,9 +71,10 @@ class PercentOfCount(Rule):
             )
         elif not exact:
             span = f"{fitting[0]}" if len(fitting) == 1 else f"{fitting[0]} to {fitting[-1]}"
-            message += (
-                f" The percent would need a denominator of {span}, while the column's other "
-                f"percents have {percent.total}."
+            message += f" The percent would need a denominator of {span}, while " + (
+                f"the column's other percents have {percent.total}."
+                if beside is None or percents.telling(percent)
+                else f"that of {table.names.arm(beside.row.arm)} is of all {beside.total}."
             )
         near = percent.printed.within_a_unit(percent.value)
         yield self.finds(

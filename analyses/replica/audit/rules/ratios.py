@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -13,10 +14,14 @@ from replica.audit.finding import Checked
 from replica.audit.interval import show
 from replica.audit.naming import STATISTIC_WORDS, Names
 from replica.audit.rule import Rule
-from replica.audit.table import PrintedTable
-from replica.audit.wald import PrintedRatio, printed_ratios
+from replica.audit.table import ALL, PrintedTable
+from replica.audit.wald import PrintedRatio, normal_quantile, printed_ratios
 from replica.contingency import Ratio
 from replica.published import PublishedValue
+
+# Adjustment seldom moves a ratio further than this many of the crude one's standard errors.
+_FAR = 2.0
+_QUANTILE = normal_quantile(0.95)
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class OddsRatioFromCounts(Rule):
         "of being without the level. Which level is the reference is often not stated; where only "
         "one level is printed, the ratio is read as that level against the rest. Where fewer than "
         "half of a comparison's ratios follow from counts, they are taken to be adjusted and "
-        "graded as rounding."
+        f"graded as rounding, up to {_FAR:g} standard errors away."
     )
 
     def check(self, table: PrintedTable) -> Iterator[Checked]:
@@ -133,7 +138,7 @@ class OddsRatioFromCounts(Rule):
             message,
             certainty="exact",
             severity=table.severity([row.id], flips=bool(opposed)),
-            clashes=[(claim.key, row.id, *counts.ids) for claim in opposed],
+            clashes=[(claim.key, row.id, *table.open(counts.ids)) for claim in opposed],
         )
 
     def _differs(
@@ -152,14 +157,17 @@ class OddsRatioFromCounts(Rule):
         near = any(table.printed(row).within_a_unit(reading.exact) for reading in readings)
         ids = (*counts.ids, *printing.ids("or"))
         following, of = crude
+        adjusted = not (exact or 2 * following >= of) and not _far(table, row, readings)
         basis = "" if exact else " An adjusted ratio, or one of other patients, need not follow."
         if not exact and following:
-            basis += f" Of the {of} ratios of this comparison {following} follow from their counts."
+            verb = "follows from its" if following == 1 else "follow from their"
+            basis += f" Of the {of} ratios of this comparison {following} {verb} counts."
+        basis += _of_others(table, row)
         return self.finds(
             ids,
             f"{counts.shown(table.names)} give {shown}; printed {row.printed}.{basis}",
             certainty="exact" if exact else "model_based",
-            severity=table.severity(ids, within_a_unit=near or not (exact or 2 * following >= of)),
+            severity=table.severity(ids, within_a_unit=near or adjusted),
             clashes=[(*table.open(counts.ids), n) for n in printing.ids("or")] if exact else (),
         )
 
@@ -170,6 +178,32 @@ _Case = tuple[PrintedRatio, CountTable, list[_Reading]]
 def _matching(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> list[_Reading]:
     interval = table.interval(row)
     return [each for each in readings if interval is not None and each.exact in interval]
+
+
+def _of_others(table: PrintedTable, row: PublishedValue) -> str:
+    """Say if the ratio follows from the counts of another group in the first group's stead."""
+    arms = [a for w, item, a, s in table.levels if (w, item, s) == (row.where, row.item, row.stage)]
+    for arm in dict.fromkeys(arms):
+        if arm in (row.arm, row.comparator, ALL):
+            continue
+        other = replace(row, arm=arm)
+        counts = count_table(table, other)
+        found = _matching(table, row, list(_readings(table.names, counts, other))) if counts else []
+        if found:
+            return f" It would follow as {found[0].text}."
+    return ""
+
+
+def _far(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> bool:
+    """Whether a printed ratio is far from every reading of its counts."""
+    value = float(table.printed(row).value)
+    if table.printed(row).kind != "number" or value <= 0:
+        return False
+    return all(
+        abs(math.log(value / each.ratio.estimate))
+        > _FAR * math.log(each.ratio.ci_high / each.ratio.ci_low) / (2 * _QUANTILE)
+        for each in readings
+    )
 
 
 def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
@@ -200,7 +234,7 @@ def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator
             continue
         ratio = cached_odds_ratio(a, b, c, d)
         exact = Fraction(a * d, b * c)
-        label = name or names.item(counts.item)
+        label = _label(names, counts.item, name)
         yield _Reading(
             f"the odds of {label} in {one} over {other}",
             True,
@@ -215,6 +249,13 @@ def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator
             1 / exact,
             ratio.inverse(),
         )
+
+
+def _label(names: Names, item: str, level: str) -> str:
+    """Name a level, with its item where the level alone says nothing."""
+    plain = ("", names.level(item, "yes"), names.level(item, "no"))
+    name = names.item(item)
+    return level if level not in plain else f"{name}: {level}" if level else name
 
 
 def _against_levels(table: PrintedTable, row: PublishedValue) -> Iterator[_Reading]:

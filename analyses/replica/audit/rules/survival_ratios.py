@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from replica.audit.curves import Curve, curves, share
 from replica.audit.finding import Checked
+from replica.audit.interval import Interval
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
 from replica.audit.wald import (
@@ -63,7 +64,8 @@ class RatioAgainstMedians(Rule):
                 message = (
                     f"{shown}; under proportional hazards a ratio "
                     f"{'below' if direction < 0 else 'above'} 1 goes with the "
-                    f"{'longer' if direction < 0 else 'shorter'} median."
+                    f"{'longer' if direction < 0 else 'shorter'} median. With constant hazards "
+                    f"these medians would give a ratio of {_constant(times[0], times[1])}."
                 )
                 yield self.finds(ids, message, certainty="model_based", severity=severity)
             elif direction and (later or earlier):
@@ -131,6 +133,12 @@ class RatioAgainstRates(Rule):
         severity = table.severity(ids, within_a_unit=not opposed)
         message = f"{shown}, {gap / error:.1f} standard errors away."
         yield self.finds(ids, message, certainty="model_based", severity=severity)
+
+
+def _constant(one: Interval, other: Interval) -> str:
+    """Return the hazard ratio that two medians give if hazards are constant."""
+    ratio = as_range(other.quotient(one), 0.0, math.inf)
+    return f"{ratio.low:.2f} to {ratio.high:.2f}"
 
 
 def _compared(table: PrintedTable) -> Iterator[tuple[PrintedRatio, Curve, Curve]]:

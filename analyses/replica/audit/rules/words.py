@@ -11,6 +11,7 @@ from replica.audit.interval import Interval, exactly
 from replica.audit.naming import STATISTIC_WORDS
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
+from replica.audit.wald import RATIOS
 from replica.published import PublishedValue
 
 _ALPHA = Fraction(1, 20)
@@ -31,7 +32,9 @@ class WordsAgainstSignificance(Rule):
     needs = "a claim of (no) significance, or of balance, with a p value or a ratio's interval"
     how_to_read = (
         "The paper says significant while the p value is at least 0.05 or the interval of the "
-        "ratio holds 1, or not significant while they say otherwise."
+        "ratio holds 1, or not significant while they say otherwise. That something is balanced "
+        "in words beside a p value below 0.05 is a question: which covariates the word covers, "
+        "and whether a p value is its measure, is a matter of reading."
     )
 
     def check(self, table: PrintedTable) -> Iterator[Checked]:
@@ -60,15 +63,18 @@ class WordsAgainstSignificance(Rule):
         if not opposed:
             return
         ids = [row.id for found in opposed for row in found]
-        printed = ", ".join(f"{_name(r)} {r.printed}" for found in opposed for r in found)
-        words = "balanced" if claim.direction == "balanced" else claim.strength.replace("_", " ")
+        printed = " and ".join(_evidence(found, significant=not wanted) for found in opposed)
+        balanced = claim.direction == "balanced"
+        words = "balanced" if balanced else claim.strength.replace("_", " ")
         yield self.finds(
             [*ids, claim.key],
-            f"{claim.where}: the words say {words} of {table.names.subject(opposed[0][0])}; "
-            f"printed {printed}.",
-            certainty="exact",
+            f"{claim.where}: the words say {words}; printed for "
+            f"{table.names.subject(opposed[0][0])}: {printed}.",
+            certainty="model_based" if balanced else "exact",
             severity="headline" if claim.strength == "significant" else _severity(claim),
-            clashes=[[claim.key, *(row.id for row in found)] for found in opposed],
+            clashes=[]
+            if balanced
+            else [[claim.key, *(row.id for row in found)] for found in opposed],
         )
 
 
@@ -89,7 +95,7 @@ class WordsAgainstDirection(Rule):
                 continue
             estimates = [table.estimates.get(name, {}) for name in claim.estimates]
             values = [(s, rows[s]) for rows in estimates for s in _SUMMARIES if s in rows]
-            ratios = [rows[s] for rows in estimates for s in ("hr", "or") if s in rows]
+            ratios = [rows[s] for rows in estimates for s in RATIOS if s in rows]
             if len(values) == 2 and values[0][0] == values[1][0]:
                 yield from self._pair(table, claim, values[0][1], values[1][1])
             elif ratios and not values and any(word in claim.claim.casefold() for word in _RISK):
@@ -104,7 +110,8 @@ class WordsAgainstDirection(Rule):
         if first is None or second is None or one.item != other.item:
             return
         higher = claim.direction == "higher"
-        shown = f"{one.printed} and {other.printed}"
+        group = table.names.group
+        shown = f"{one.printed} ({group(one)}) and {other.printed} ({group(other)})"
         right = second.below(first) if higher else first.below(second)
         wrong = first.below(second) if higher else second.below(first)
         yield from self._told(table, claim, [one, other], shown, right=right, wrong=wrong)
@@ -129,13 +136,14 @@ class WordsAgainstDirection(Rule):
         wrong: bool,
     ) -> Iterator[Checked]:
         ids = [*(row.id for row in rows), claim.key]
+        names = table.names
+        what = names.subject(rows[0]) if len(rows) == 1 else names.item(rows[0].item, rows[0].level)
         if right:
             yield self.fits(ids, f"{shown}: {claim.direction}, as the words say")
         elif wrong:
             yield self.finds(
                 ids,
-                f"{claim.where}: the words say {claim.direction} of "
-                f"{table.names.subject(rows[0])}; printed {shown}.",
+                f"{claim.where}: the words say {claim.direction}; printed for {what}: {shown}.",
                 certainty="exact",
                 severity="headline",
                 clashes=[ids],
@@ -160,21 +168,21 @@ class WordsAgainstBounds(Rule):
             estimates = [table.estimates.get(name, {}) for name in claim.estimates]
             settings = [rows["setting"] for rows in estimates if "setting" in rows]
             for setting in settings:
-                for rows in estimates:
-                    yield from self._times(table, claim, setting, rows)
+                yield from self._times(table, claim, setting, estimates)
 
     def _times(
         self,
         table: PrintedTable,
         claim: Claim,
         setting: PublishedValue,
-        rows: dict[str, PublishedValue],
+        estimates: Sequence[dict[str, PublishedValue]],
     ) -> Iterator[Checked]:
         least = table.interval(setting)
         if least is None or setting.unit not in ("days", "weeks", "months", "years"):
             return
         times = [
             (rows[name], interval)
+            for rows in estimates
             for name in _TIMES
             if name in rows
             and rows[name].unit == setting.unit
@@ -186,12 +194,15 @@ class WordsAgainstBounds(Rule):
         if others:
             yield self.fits([*(row.id for row in others), claim.key], f"at least {setting.printed}")
         if below:
-            printed = ", ".join(f"{_name(row)} {row.printed}" for row in below)
+            printed = "; ".join(
+                f"{table.names.subject(row)} has {_name(row)} {row.printed} ({row.where})"
+                for row in below
+            )
             ids = [setting.id, *(row.id for row in below), claim.key]
             yield self.finds(
                 ids,
                 f"{claim.where}: the words allow no time below {setting.printed} {setting.unit}; "
-                f"{table.names.subject(below[0])} has {printed} ({below[0].where}).",
+                f"{printed}.",
                 certainty="exact",
                 severity="headline",
                 clashes=[[setting.id, row.id, claim.key] for row in below],
@@ -253,7 +264,7 @@ def _p_says(table: PrintedTable, rows: dict[str, PublishedValue]) -> bool | None
 
 
 def _interval_rows(rows: dict[str, PublishedValue]) -> list[PublishedValue]:
-    if not ({"hr", "or"} & set(rows) and {"ci_low", "ci_high"} <= set(rows)):
+    if not (set(RATIOS) & set(rows) and {"ci_low", "ci_high"} <= set(rows)):
         return []
     return [rows["ci_low"], rows["ci_high"]]
 
@@ -267,6 +278,14 @@ def _interval_says(table: PrintedTable, rows: dict[str, PublishedValue]) -> bool
     if one.below(ends[0]) or ends[1].below(one):
         return True
     return False if ends[0].below(one) and one.below(ends[1]) else None
+
+
+def _evidence(rows: Sequence[PublishedValue], *, significant: bool) -> str:
+    """Write a p value, or an interval, and what it says of significance."""
+    if len(rows) == 1:
+        return f"p {rows[0].printed}, {'' if significant else 'not '}below 0.05"
+    ends = " to ".join(row.printed for row in rows)
+    return f"the interval {ends}, which {'excludes' if significant else 'holds'} 1"
 
 
 def _name(row: PublishedValue) -> str:
