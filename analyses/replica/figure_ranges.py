@@ -24,10 +24,12 @@ from replica.figure_style import (
     add_title,
     heading,
     inch_axes,
+    line_count,
     new_figure,
     require,
     styled,
     text_width,
+    wrapped,
 )
 
 Kind = Literal["p", "ratio", "difference"]
@@ -106,6 +108,21 @@ def ranges_figure(frame: pd.DataFrame, panels: Mapping[str, Panel], *, title: st
         axes = inch_axes(figure, left, place, WIDTH - left - 0.25, bars)
         _draw(axes, rows.reset_index(drop=True), panels[key])
         place -= BELOW
+    return figure
+
+
+@styled
+def words_figure(text: str) -> Figure:
+    """Write a sentence where a figure would stand.
+
+    Parameters
+    ----------
+    text
+        Why there is nothing to draw.
+    """
+    lines = wrapped(text, WIDTH - 2 * EDGE)
+    figure = new_figure(WIDTH, 0.3 + LINE * line_count(lines))
+    figure.text(EDGE / WIDTH, 0.5, lines, va="center")
     return figure
 
 

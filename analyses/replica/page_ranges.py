@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from replica.cohort import Cohort
-from replica.figure_ranges import Kind, Panel, ranges_figure
+from replica.figure_ranges import Kind, Panel, ranges_figure, words_figure
 from replica.figures import Picture, save_figure
 from replica.html_table import html_table, keep_csv, note
 from replica.protocol import Study
@@ -18,6 +18,10 @@ from replica.ranges.files import COLUMNS, Kept, has_ranges, load_ranges
 _NOT_SYNTHETIC = (
     "Shown for the synthetic patients only: from real patients such a quantity is computed, not "
     "searched for."
+)
+_NONE = (
+    "No ranges were made for the patients of this page as they are now; replica ranges {study} "
+    "makes them."
 )
 _STAGES = {"before": "before matching", "after": "after matching"}
 
@@ -32,10 +36,11 @@ def table(cohort: Cohort, folder: Path) -> HTML:
     folder
         Where the table is kept as CSV, empty if there are no ranges.
     """
-    missing = _missing(cohort)
-    if missing is not None:
+    if cohort.source != "synthetic":
+        return note("Not shown", _NOT_SYNTHETIC)
+    if not has_ranges(cohort.study.key):
         keep_csv(pd.DataFrame(columns=list(COLUMNS)), folder, "ranges")
-        return missing
+        return note("Not shown", _NONE.format(study=cohort.study.key))
     kept = load_ranges(cohort.study.key)
     keep_csv(kept.ranges, folder, "ranges")
     study = cohort.study
@@ -50,9 +55,13 @@ _ENDS = {"committed": "This cohort", "smallest": "Smallest", "largest": "Largest
 
 def figure(cohort: Cohort, folder: Path) -> Picture | HTML:
     """Draw each range as a bar, and the value in the cohort of the page as a dot."""
-    missing = _missing(cohort)
-    if missing is not None:
-        return missing
+    if cohort.source != "synthetic":
+        return note("Not shown", _NOT_SYNTHETIC)
+    if not has_ranges(cohort.study.key):
+        none = _NONE.format(study=cohort.study.key)
+        drawn = words_figure(none)
+        save_figure(drawn, folder, "ranges")
+        return Picture(drawn, "ranges", none)
     study = cohort.study
     kept = load_ranges(study.key)
     rows = kept.ranges.to_dict("records")
@@ -69,18 +78,6 @@ def figure(cohort: Cohort, folder: Path) -> Picture | HTML:
         "either side of 0.05."
     )
     return Picture(drawn, "ranges", alt)
-
-
-def _missing(cohort: Cohort) -> HTML | None:
-    if cohort.source != "synthetic":
-        return note("Not shown", _NOT_SYNTHETIC)
-    if not has_ranges(cohort.study.key):
-        return note(
-            "Not shown",
-            "No ranges were made for the patients of this page as they are now; `replica ranges "
-            f"{cohort.study.key}` makes them.",
-        )
-    return None
 
 
 def _caption(kept: Kept) -> str:

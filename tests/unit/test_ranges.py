@@ -379,6 +379,9 @@ def test_the_page_shows_ranges_of_the_synthetic_patients_only(lung, tmp_path, mo
     monkeypatch.setattr("replica.page_ranges.has_ranges", lambda _: False)
     assert f"replica ranges {LUNG}" in table(cohort, tmp_path).data
     assert len(pd.read_csv(tmp_path / "ranges.csv")) == 0
+    (tmp_path / "ranges.svg").unlink()
+    assert f"replica ranges {LUNG}" in figure(cohort, tmp_path).alt
+    assert (tmp_path / "ranges.svg").is_file()
 
 
 def test_the_figure_draws_what_it_is_given():
