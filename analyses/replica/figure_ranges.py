@@ -34,8 +34,8 @@ from replica.figure_style import (
 
 Kind = Literal["p", "ratio", "difference"]
 
-LINE, ABOVE, BELOW, LEGEND = 0.23, 0.15, 0.55, 0.3
-"""Inches of a row, above and below a panel, and of the legend."""
+LINE, ABOVE, BELOW, LEGEND, NEXT = 0.23, 0.15, 0.38, 0.3, 0.17
+"""Inches of a row, above and below a panel, of the legend, and of a line below an axis."""
 
 FARTHEST: dict[Kind, tuple[float, float]] = {"p": (1e-4, 1.0), "ratio": (0.1, 10.0)}
 """What is drawn of logarithmic axes; a bar that goes on is cut and ends in an arrow."""
@@ -85,8 +85,13 @@ def ranges_figure(frame: pd.DataFrame, panels: Mapping[str, Panel], *, title: st
             )
     shown = {key: frame[frame["panel"] == key] for key in panels}
     shown = {key: rows for key, rows in shown.items() if len(rows)}
+    left = min(max(text_width(str(label)) for label in frame["label"]) + 0.3, WIDTH * 0.6)
+    across = WIDTH - left - 0.25
+    said = {key: wrapped(panels[key].label, across) for key in shown}
     lines, top = heading(title)
-    height = top + LEGEND + sum(ABOVE + LINE * len(rows) + BELOW for rows in shown.values())
+    height = top + LEGEND
+    for key, rows in shown.items():
+        height += ABOVE + LINE * len(rows) + BELOW + NEXT * line_count(said[key])
     figure = new_figure(WIDTH, height)
     add_title(figure, lines)
     figure.legend(
@@ -100,14 +105,14 @@ def ranges_figure(frame: pd.DataFrame, panels: Mapping[str, Panel], *, title: st
         borderaxespad=0,
         borderpad=0,
     )
-    left = min(max(text_width(str(label)) for label in frame["label"]) + 0.3, WIDTH * 0.6)
     place = height - top - LEGEND
     for key, rows in shown.items():
         bars = LINE * len(rows)
         place -= ABOVE + bars
-        axes = inch_axes(figure, left, place, WIDTH - left - 0.25, bars)
-        _draw(axes, rows.reset_index(drop=True), panels[key])
-        place -= BELOW
+        axes = inch_axes(figure, left, place, across, bars)
+        _draw(axes, rows.reset_index(drop=True), panels[key].kind)
+        axes.set_xlabel(said[key])
+        place -= BELOW + NEXT * line_count(said[key])
     return figure
 
 
@@ -126,14 +131,14 @@ def words_figure(text: str) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, panel: Panel) -> None:
-    low, high = FARTHEST.get(panel.kind, (-math.inf, math.inf))
-    if panel.kind != "difference":
+def _draw(axes: Axes, rows: pd.DataFrame, kind: Kind) -> None:
+    low, high = FARTHEST.get(kind, (-math.inf, math.inf))
+    if kind != "difference":
         axes.set_xscale("log")
         axes.set_xlim(low * 0.8, high * 1.25)
-        axes.set_xticks(_TICKS[panel.kind], [f"{tick:g}" for tick in _TICKS[panel.kind]])
+        axes.set_xticks(_TICKS[kind], [f"{tick:g}" for tick in _TICKS[kind]])
         axes.minorticks_off()
-    axes.axvline(_NEUTRAL[panel.kind], color=RULE, linewidth=0.8, linestyle=(0, (4, 2)))
+    axes.axvline(_NEUTRAL[kind], color=RULE, linewidth=0.8, linestyle=(0, (4, 2)))
     for place, row in rows.iterrows():
         at = float(int(str(place)))
         if int(at) % 2 == 0:
@@ -159,4 +164,3 @@ def _draw(axes: Axes, rows: pd.DataFrame, panel: Panel) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), [str(label) for label in rows["label"]])
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(panel.label)

@@ -66,9 +66,11 @@ def figure(cohort: Cohort, folder: Path) -> Picture | HTML:
     kept = load_ranges(study.key)
     rows = kept.ranges.to_dict("records")
     frame = kept.ranges.assign(
-        panel=[_kind(str(row["key"])) for row in rows], label=[_label(study, row) for row in rows]
+        panel=[_kind(str(row["key"])) for row in rows], label=[_short(study, row) for row in rows]
     )
-    drawn = ranges_figure(frame, _panels(study), title="What is not printed can lie at least here")
+    drawn = ranges_figure(
+        frame, _panels(study), title="What is not printed, and how far it can lie at least"
+    )
     save_figure(drawn, folder, "ranges")
     spans = frame[frame["panel"] == "p"]
     wide = int(((spans["smallest"] < 0.05) & (spans["largest"] >= 0.05)).sum())
@@ -92,6 +94,24 @@ def _label(study: Study, row: Mapping[Hashable, object]) -> str:
     outcome = study.outcome(str(row["outcome"])).short
     stage = _STAGES[str(row["stage"])]
     return f"{outcome}, {stage}: {row['quantity']}"
+
+
+def _short(study: Study, row: Mapping[Hashable, object]) -> str:
+    """Name a quantity where the axis says what is measured."""
+    outcome = study.outcome(str(row["outcome"])).short
+    _, stage, kind, *about = str(row["key"]).split(".")
+    words = {
+        "hazards": "proportional hazards",
+        "restricted": str(row["quantity"]).partition(",")[0].removeprefix("Restricted mean "),
+        "subdistribution": "subdistribution",
+        "interaction": "interaction, ",
+        "subgroup": "",
+    }[kind]
+    if about:
+        covariate = study.covariate(about[0])
+        levels = [level.label for level in covariate.levels if level.key in about[1:]]
+        words += ": ".join([covariate.label, *levels])
+    return f"{outcome}, {stage}: {words}" if not about else f"{outcome}, {words}"
 
 
 def _kind(key: str) -> Kind:

@@ -288,7 +288,7 @@ def test_an_end_that_breaks_a_printed_row_is_refused(lung, monkeypatch):
 
     def free(*arguments):
         made = problem_of(*arguments)
-        wide = made.held.summaries.low * 0 - math.inf
+        wide = np.full_like(made.held.summaries.low, -math.inf)
         summaries = made.held.summaries._replace(low=wide, high=-wide)
         return replace(made, held=made.held._replace(summaries=summaries))
 
