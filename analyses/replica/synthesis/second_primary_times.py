@@ -23,6 +23,7 @@ from replica.events.facts import DAYS_PER_MONTH, rules_of
 from replica.protocol import ARM_KEYS, ArmKey
 from replica.risk_sets import greenwood, risk_table
 from replica.second_primary import EITHER, EVENT
+from replica.synthesis.second_primary_follow_up import FollowUp
 from replica.synthesis.second_primary_margins import SHARES, falling_times, times_with
 from replica.synthesis.second_primary_targets import PrintedStudy, Ratio
 
@@ -66,29 +67,6 @@ WITHIN = 0.97
 OTHER_SECOND, OTHER_EITHER = 0.035, 0.485
 # How often ends of follow-up are moved towards the printed quantiles, and how near is enough.
 CORRECTIONS, NEAR = 30, 0.02
-
-
-@dataclass(frozen=True)
-class FollowUp:
-    """Follow-up of one group, one entry per patient: days, and what ended it.
-
-    `event` is 0 for the end of follow-up, 1 for a second primary, 2 for death.
-    """
-
-    days: Integers
-    event: Integers
-    window: float
-
-    @property
-    def months(self) -> Floats:
-        """Months within the window, with two decimals."""
-        months = np.minimum(self.days.astype(np.float64) / DAYS_PER_MONTH, self.window)
-        return np.asarray(np.round(months, 2), dtype=np.float64)
-
-    def shuffled(self, rng: np.random.Generator) -> FollowUp:
-        """Return the same patients in random order."""
-        order = rng.permutation(len(self.days))
-        return FollowUp(self.days[order], self.event[order], self.window)
 
 
 @dataclass(frozen=True)
