@@ -45,10 +45,12 @@ format: $(VENV)/installed  ## rewrite the code in the project's format
 types: $(VENV)/installed  ## mypy, strict on the package
 	$(BIN)/mypy
 
-synthesize: $(VENV)/installed  ## make the committed synthetic cohorts again
+synthesize: $(VENV)/installed  ## make the committed synthetic cohorts and their ranges again
 	$(BIN)/replica synthesize sclc_second_line
 	$(BIN)/replica synthesize mlc_second_primary --seed 8
 	$(BIN)/replica synthesize myeloma_second_primary --seed 8 --evaluations 16000000
+	$(BIN)/replica ranges mlc_second_primary
+	$(BIN)/replica ranges sclc_second_line
 
 codecheck: $(VENV)/installed  ## run the notebooks, compare every output with the committed hashes
 	$(BIN)/replica codecheck --run

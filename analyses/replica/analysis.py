@@ -71,6 +71,25 @@ def reproduce(matched: Matched, choices: Choices) -> tuple[Estimate, ...]:
             rows += counts(cohort, column, stage, choices.convention)
         rows += endpoint_counts(cohort, stage, choices.convention)
         rows += measures(cohort, stage)
+    rows += outcome_estimates(matched, choices)
+    return tuple(rows)
+
+
+def outcome_estimates(matched: Matched, choices: Choices) -> list[Estimate]:
+    """Compute what depends on times and events: follow-up, curves, models and subgroups.
+
+    Parameters
+    ----------
+    matched, choices
+        As in `reproduce`.
+    """
+    study = matched.before.study
+    rows: list[Estimate] = []
+    stages: tuple[tuple[Stage, Cohort], ...] = (
+        ("before", matched.before),
+        ("after", matched.after),
+    )
+    for stage, cohort in stages:
         for outcome in study.outcomes:
             rows += follow_up(cohort, outcome.key, stage)
             rows += pooled_survival(cohort, outcome.key, stage, choices.convention)
@@ -79,7 +98,7 @@ def reproduce(matched: Matched, choices: Choices) -> tuple[Estimate, ...]:
         rows += curve_estimates(cohort, plan, choices)
     rows += model_estimates(matched.before, choices)
     rows += subgroup_estimates(matched.before, choices)
-    return tuple(rows)
+    return rows
 
 
 def follow_up(cohort: Cohort, outcome: str, stage: Stage) -> list[Estimate]:

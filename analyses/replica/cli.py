@@ -11,6 +11,7 @@ from replica.commands import (
     data,
     make_book,
     make_pdf,
+    ranges,
     run,
     studies,
     sweep,
@@ -39,6 +40,7 @@ for module in (
     audit,
     codecheck,
     synthesis,
+    ranges,
     make_book,
     make_pdf,
 ):

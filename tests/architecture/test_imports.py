@@ -75,6 +75,8 @@ LAYERS = (
         *("synthesis", "synthesis.*", "audit", "audit.*", "tables", "group_tables"),
         *("html_table", "figures", "figure_*", "conflicts"),
     ),
+    # how far what is not printed can lie
+    ("ranges", "ranges.*"),
     ("pages", "page_*", "book_pages", "book_pages.*", "review", "review.*"),
     # input and output
     ("notebooks", "notebook_parameters", "book", "book_notebooks"),

@@ -21,6 +21,7 @@ from replica.published import PublishedValue
 from replica.second_primary import EITHER, EVENT, WAIT
 from replica.synthesis.second_primary_covariates import make_patterns
 from replica.synthesis.second_primary_dates import dates_of
+from replica.synthesis.second_primary_follow_up import FollowUp
 from replica.synthesis.second_primary_partners import (
     AGE,
     AUTOIMMUNE,
@@ -31,7 +32,6 @@ from replica.synthesis.second_primary_partners import (
 )
 from replica.synthesis.second_primary_targets import PrintedStudy, read_targets
 from replica.synthesis.second_primary_times import (
-    FollowUp,
     loner_follow_up,
     matched_follow_up,
     other_follow_up,

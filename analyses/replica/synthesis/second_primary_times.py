@@ -23,6 +23,7 @@ from replica.events.facts import DAYS_PER_MONTH, rules_of
 from replica.protocol import ARM_KEYS, ArmKey
 from replica.risk_sets import greenwood, risk_table
 from replica.second_primary import EITHER, EVENT
+from replica.synthesis.second_primary_follow_up import FollowUp
 from replica.synthesis.second_primary_margins import SHARES, falling_times, times_with
 from replica.synthesis.second_primary_targets import PrintedStudy, Ratio
 
@@ -57,35 +58,15 @@ CONTROL_BEYOND, CONTROL_BEND = (0.27, 0.42), (0.7, 1.6)
 START, REACH = (0.29, 1.8, 188.0, 343.0), (0.03, 0.3, 6.0, 10.0)
 BOUNDS = ((0.255, 0.45), (0.7, 3.0), (150, 240), (280, 420))
 BEGINNINGS, TRIES = 40, 60
+# If no beginning ends there, so many that came nearest go on from where they stood, each with its
+# draws and so many further tries; first steps are then this share of the ones above.
+AGAIN, FURTHER, SMALLER = 10, 240, 0.25
 # How near a searched number comes to the end of what is printed so: of half its last digit.
 WITHIN = 0.97
 # Patients who are never matched: the share with a second primary and with any event.
 OTHER_SECOND, OTHER_EITHER = 0.035, 0.485
 # How often ends of follow-up are moved towards the printed quantiles, and how near is enough.
 CORRECTIONS, NEAR = 30, 0.02
-
-
-@dataclass(frozen=True)
-class FollowUp:
-    """Follow-up of one group, one entry per patient: days, and what ended it.
-
-    `event` is 0 for the end of follow-up, 1 for a second primary, 2 for death.
-    """
-
-    days: Integers
-    event: Integers
-    window: float
-
-    @property
-    def months(self) -> Floats:
-        """Months within the window, with two decimals."""
-        months = np.minimum(self.days.astype(np.float64) / DAYS_PER_MONTH, self.window)
-        return np.asarray(np.round(months, 2), dtype=np.float64)
-
-    def shuffled(self, rng: np.random.Generator) -> FollowUp:
-        """Return the same patients in random order."""
-        order = rng.permutation(len(self.days))
-        return FollowUp(self.days[order], self.event[order], self.window)
 
 
 @dataclass(frozen=True)
@@ -146,51 +127,75 @@ def matched_follow_up(
     SynthesisError
         If no try returns both printed hazard ratios with their intervals.
     """
-    nearest = (np.inf, "")
+    begun = []
     for _ in range(BEGINNINGS):
         shape = Shape.drawn(rng)
-        found, made = _search(rng, printed, shape)
-        if found[0] == 0:
-            treated, control = made
-            return treated.shuffled(rng), control.shuffled(rng), shape
-        nearest = min(nearest, found)
+        # the same draws in every try, so that small steps have small effects
+        luck = rng.random((len(ARM_KEYS), printed.pairs))
+        best = _search(printed, shape, luck)
+        if best.off == 0:
+            return best.shuffled(rng, shape)
+        begun.append((best, shape, luck))
+    for best, shape, luck in sorted(begun, key=lambda one: one[0].off)[:AGAIN]:
+        further = _search(printed, shape, luck, best.values, tries=FURTHER, share=SMALLER)
+        if further.off == 0:
+            return further.shuffled(rng, shape)
+    nearest = min((best for best, _, _ in begun), key=lambda one: one.off)
     raise SynthesisError(
         f"{printed.study.key}: no follow-up returned the printed ratios in {BEGINNINGS} times "
-        f"{TRIES} tries; the nearest gave {nearest[1]}. Try another seed."
+        f"{TRIES} tries, nor in {FURTHER} more of the nearest {AGAIN}; the nearest of the first "
+        f"gave {nearest.said}. Try another seed."
     )
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """Follow-up of both arms made from four values, how far off it is, and its ratios in words."""
+
+    off: float
+    said: str
+    values: tuple[float, ...]
+    treated: FollowUp
+    control: FollowUp
+
+    def shuffled(self, rng: np.random.Generator, shape: Shape) -> tuple[FollowUp, FollowUp, Shape]:
+        """Return the patients of each arm in random order, and the shape they were drawn with."""
+        return self.treated.shuffled(rng), self.control.shuffled(rng), shape
+
+
 def _search(
-    rng: np.random.Generator, printed: PrintedStudy, shape: Shape
-) -> tuple[tuple[float, str], tuple[FollowUp, FollowUp]]:
-    """Move towards the printed ratios from one set of draws; return the best and how far it is."""
-    # the same draws in every try, so that small steps have small effects
-    luck = rng.random((len(ARM_KEYS), printed.pairs))
-    tries: dict[tuple[float, ...], tuple[tuple[float, str], tuple[FollowUp, FollowUp]]] = {}
+    printed: PrintedStudy,
+    shape: Shape,
+    luck: Floats,
+    start: Sequence[float] = START,
+    *,
+    tries: int = TRIES,
+    share: float = 1.0,
+) -> _Tried:
+    """Move towards the printed ratios from one set of draws; return the best that was tried."""
+    found: dict[tuple[float, ...], _Tried] = {}
 
     def off(values: Floats) -> float:
-        found = tries.setdefault(tuple(values.tolist()), _try(printed, shape, luck, values))
-        return found[0][0]
+        return found.setdefault(tuple(values.tolist()), _try(printed, shape, luck, values)).off
 
     def stop(intermediate_result: OptimizeResult[Any]) -> None:
         if intermediate_result.fun == 0:
             raise StopIteration
 
-    simplex = np.array(START) + np.vstack([np.zeros(len(REACH)), np.diag(REACH)])
+    first = np.array(start)
+    simplex = first + np.vstack([np.zeros(len(REACH)), share * np.diag(REACH)])
     minimize(
         off,
-        np.array(START),
+        first,
         method="Nelder-Mead",
         bounds=BOUNDS,
         callback=stop,
-        options={"initial_simplex": simplex, "maxfev": TRIES},
+        options={"initial_simplex": simplex, "maxfev": tries},
     )
-    return min(tries.values(), key=lambda made: made[0])
+    return min(found.values(), key=lambda one: (one.off, one.said))
 
 
-def _try(
-    printed: PrintedStudy, shape: Shape, luck: Floats, tried: Floats
-) -> tuple[tuple[float, str], tuple[FollowUp, FollowUp]]:
+def _try(printed: PrintedStudy, shape: Shape, luck: Floats, tried: Floats) -> _Tried:
     beyond, bend, *numbers = (float(value) for value in tried)
     tails = {"treated": (beyond, bend), "control": (shape.control_beyond, shape.control_bend)}
     treated, control = (
@@ -205,7 +210,7 @@ def _try(
     off, said = _distance(treated, control, printed.ratios)
     off += _late(treated, printed.follow_up["treated"])
     off += _late(control, printed.follow_up["control"])
-    return (off, said), (treated, control)
+    return _Tried(off, said, tuple(tried.tolist()), treated, control)
 
 
 def other_follow_up(

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from replica.errors import SynthesisError
 from replica.events.facts import DAYS_PER_MONTH
+from replica.synthesis.second_primary_follow_up import FollowUp
 from replica.synthesis.second_primary_margins import quartered, times_with
 from replica.synthesis.second_primary_targets import PrintedStudy, Quartiles
-from replica.synthesis.second_primary_times import FollowUp
 
 Integers = NDArray[np.int64]
 

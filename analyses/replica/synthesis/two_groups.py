@@ -39,7 +39,7 @@ class Comparison(NamedTuple):
 
 
 @njit(cache=True, error_model="numpy")
-def _risk_sets(time: Floats, flag: Ints, group: Ints, sets: Ints) -> tuple[int, int, int]:
+def two_risk_sets(time: Floats, flag: Ints, group: Ints, sets: Ints) -> tuple[int, int, int]:
     """Fill `sets` with at risk, at risk in group 1, events, events in group 1 at each event time.
 
     Returns how many event times there are, and the events in all and in group 1.
@@ -119,7 +119,7 @@ def compare(
     sets
         Room to work in, shape (4, at least n).
     """
-    size, total, total_ones = _risk_sets(time, flag, group, sets)
+    size, total, total_ones = two_risk_sets(time, flag, group, sets)
     observed = float(total_ones)
     variance = 0.0
     for at in range(size):

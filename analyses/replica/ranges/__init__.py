@@ -1,0 +1,1 @@
+"""How small and how large an unprinted quantity can be among cohorts that agree with a paper."""
