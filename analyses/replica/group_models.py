@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from replica.case_control import CaseControl
 from replica.cohort import Cohort
+from replica.contingency import pearson
 from replica.cox import fit_cox
 from replica.errors import EstimationError
 from replica.estimate import Estimate, Quantity, estimates
 from replica.firth import fit_cox_firth
 from replica.group_counts import categorical, design_of, levels, members
+from replica.groups import PEARSON, WALD
 from replica.logistic_models import OddsRatioFit, fit_conditional, fit_unconditional
 from replica.protocol import OddsRatioPlan, Ties
 from replica.published import PublishedValue
@@ -68,11 +70,11 @@ def fit_odds_ratio(
     EstimationError
         As `fit_unconditional` and `fit_conditional`.
     """
-    cohort, cases = together(matched, plan.cases or plan.first, plan.second)
+    cohort, cases = together(matched, *plan.compared)
     peers = {
         other.item: other
         for other in design_of(cohort.study).odds_ratios
-        if (other.first, other.second) == (plan.first, plan.second)
+        if other.compared == plan.compared
     }
     used = [*(peers[item] for item in plan.adjusted_for), plan]
     matrix = np.column_stack([coded(cohort, one) for one in used])
@@ -87,7 +89,8 @@ def described(plan: OddsRatioPlan) -> str:
     kind = "trend over levels" if plan.trend else f"odds of {' or '.join(plan.levels)}"
     joint = f", joint with {', '.join(plan.adjusted_for)}" if plan.adjusted_for else ""
     cases = plan.cases or plan.first
-    return f"logistic regression{joint}: {kind}, {cases} over {plan.second}, Wald"
+    test = "Wald" if plan.p == WALD else "Wald; p of Pearson's chi-square"
+    return f"logistic regression{joint}: {kind}, {cases} over {plan.second}, {test}"
 
 
 def odds_ratio_estimates(matched: CaseControl) -> list[Estimate]:
@@ -101,8 +104,17 @@ def odds_ratio_estimates(matched: CaseControl) -> list[Estimate]:
             rows += estimates(quantity, dict.fromkeys(RATIO), str(error))
             continue
         values = {name: float(row[column]) for name, column in RATIO.items()}
+        if plan.p == PEARSON:
+            values["p"] = _pearson_p(matched, plan)
         rows += estimates(quantity, values, described(plan))
     return rows
+
+
+def _pearson_p(matched: CaseControl, plan: OddsRatioPlan) -> float:
+    """P value of Pearson's chi-square of the counts that a crude ratio compares."""
+    cohort, cases = together(matched, *plan.compared)
+    at = coded(cohort, plan) == 1
+    return pearson([[int((at & of).sum()), int((~at & of).sum())] for of in (cases, ~cases)]).p
 
 
 def _odds_quantity(matched: CaseControl, plan: OddsRatioPlan) -> Quantity:

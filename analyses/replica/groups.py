@@ -13,6 +13,7 @@ from replica.matching_plan import CaseControlPlan
 from replica.vocabulary import ArmKey, Categorical, check_key, check_unique
 
 MATCHED, ENROLLED = "matched", "enrolled"
+WALD, PEARSON = "wald", "pearson"
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,10 @@ class OddsRatioPlan:
     The ratio compares patients at one of `levels` of `item` with the others, or, with `trend`, one
     level with the next; `levels` names the direction, which a paper may leave open. `first` and
     `second` are the groups of the printed column, the first being the cases; `cases` are the
-    patients that the ratio follows from, where these are others. Ratios of items with the same
-    `adjusted_for` come from a model with these items too.
+    patients that the ratio follows from, where these are others. `adjusted_for` names items of
+    planned ratios of the same cases and controls, which enter the model as they are planned. `p`
+    says which test the printed p value is read as: Wald's of the model or, for a ratio of two
+    levels that is not adjusted, Pearson's chi-square of the same counts.
     """
 
     item: str
@@ -83,11 +86,24 @@ class OddsRatioPlan:
     trend: bool = False
     adjusted_for: tuple[str, ...] = ()
     cases: str = ""
+    p: str = WALD
 
     def __post_init__(self) -> None:
-        """Refuse a ratio without a direction."""
+        """Refuse a ratio without a direction, and a test of counts of an adjusted one."""
         if bool(self.levels) == self.trend:
             raise ProtocolError(f"{self.item}: name either `levels` or `trend`.")
+        if self.p not in (WALD, PEARSON):
+            raise ProtocolError(f"{self.item}, p: {one_of(self.p, (WALD, PEARSON))}")
+        if self.p == PEARSON and (self.trend or self.adjusted_for):
+            raise ProtocolError(
+                f"{self.item}, p: Pearson's chi-square compares two levels as they are counted; "
+                f"found a trend or an adjusted ratio. Name {WALD!r}."
+            )
+
+    @property
+    def compared(self) -> tuple[str, str]:
+        """The groups of the model: its cases, which may be others than printed, and controls."""
+        return self.cases or self.first, self.second
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ def test_with_these_rows_gone_the_audit_finds_no_result_contradicted():
 
 def test_without_a_list_the_audit_alone_decides():
     """A study that lists no conflicts has the contradictions of its audit."""
-    paper = study_paper("myeloma_second_primary")
+    paper = study_paper("sclc_second_line")
     assert study_conflicts(paper.name, paper.published) == ()
     assert excluded(paper, ()) == paper.contradictions()
 

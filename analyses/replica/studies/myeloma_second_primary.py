@@ -90,15 +90,17 @@ CHARACTERISTICS = (
 THERAPY_KEYS = tuple(therapy.key for therapy in THERAPIES)
 JOINT = ("gender", "age_years", "iss_stage")
 
-# The printed columns do not state a direction. Each ratio is named here by the direction in which
-# the printed number follows, or comes nearest to following, from the printed counts.
+# The printed columns state neither a direction nor what was adjusted for. Each ratio is named here
+# by the direction in which the printed number follows, or comes nearest to following, from the
+# printed counts. One ratio of all cases is read as adjusted, because the crude ratio of the
+# printed counts is another: assumed. So is the test of one p value.
 ODDS_RATIOS = (
     OddsRatioPlan("gender", "second_cancer", "control", ("female",)),
     OddsRatioPlan("age_years", "second_cancer", "control", ("ge_65",)),
     OddsRatioPlan("iss_stage", "second_cancer", "control", ("ii", "iii")),
     OddsRatioPlan("beta2_mg", "second_cancer", "control", ("high",), adjusted_for=JOINT),
     OddsRatioPlan("gender", "myeloma_first", "control", ("male",)),
-    OddsRatioPlan("age_years", "myeloma_first", "control", ("lt_65",)),
+    OddsRatioPlan("age_years", "myeloma_first", "control", ("lt_65",), p="pearson"),
     OddsRatioPlan("iss_stage", "myeloma_first", "control", trend=True),
     OddsRatioPlan("beta2_mg", "myeloma_first", "control", ("normal",)),
     *(OddsRatioPlan(key, "myeloma_first", "control", ("no",)) for key in THERAPY_KEYS[:-1]),
