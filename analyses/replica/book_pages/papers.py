@@ -102,8 +102,11 @@ def design(paper: BookPaper) -> str:
     study = paper.study
     if study is None:
         return ""
-    who = f"{patients(paper.published):,} patients: {study.treated.label} against "
-    who += f"{study.control.label}. "
+    treated, control = (
+        f"{arm.words} ({arm.label})" if arm.words else arm.label
+        for arm in (study.treated, study.control)
+    )
+    who = f"{patients(paper.published):,} patients: {treated} against {control}. "
     if study.groups is None:
         return who + _pairs(study.matching)
     plan = study.groups.case_control
