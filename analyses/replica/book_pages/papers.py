@@ -102,11 +102,10 @@ def design(paper: BookPaper) -> str:
     study = paper.study
     if study is None:
         return ""
-    treated, control = (
-        f"{arm.words} ({arm.label})" if arm.words else arm.label
-        for arm in (study.treated, study.control)
-    )
-    who = f"{patients(paper.published):,} patients: {treated} against {control}. "
+    arms = (study.treated, study.control)
+    named = (f"{arm.words} ({arm.label})" if arm.words else arm.label for arm in arms)
+    compared = (" or " if all(arm.words for arm in arms) else " against ").join(named)
+    who = f"{patients(paper.published):,} patients: {compared}. "
     if study.groups is None:
         return who + _pairs(study.matching)
     plan = study.groups.case_control
