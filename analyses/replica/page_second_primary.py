@@ -141,10 +141,10 @@ def contrast_lines(study: Study) -> list[Line]:
     for outcome, label in SHORT.items():
         ratio = Quantity("treatment", "", outcome, "treated", "control", "", "after", "crude")
         cells = {"HR (95% CI)": Cell(ratio, "ratio"), "p": Cell(ratio, "p")}
+        if outcome == EVENT:
+            difference = replace(ratio, item="risk_difference", outcome=EVENT, model="")
+            cells["Risk difference"] = Cell(difference, "difference")
         lines.append((f"{label}, {arms}", cells))
-    difference = Quantity("risk_difference", "", EVENT, "treated", "control", "", "after")
-    risk = {"Risk difference": Cell(difference, "difference")}
-    lines.append((f"{SHORT[EVENT]}, {arms}", risk))
     return lines
 
 
