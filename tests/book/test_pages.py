@@ -71,7 +71,9 @@ def test_no_markup_is_left_unrendered(html):
 
 def test_an_index_stands_beside_its_letter(html):
     """A letter with a hat keeps its index at its right; one below it would be a limit."""
-    below = re.compile(r"<munderover>(?:(?!</munderover>).)*>\u02c6</mo>\s*</munderover>", re.DOTALL)
+    below = re.compile(
+        r"<munderover>(?:(?!</munderover>).)*>\u02c6</mo>\s*</munderover>", re.DOTALL
+    )
     wrong = [path.name for path in pages(html) if below.search(path.read_text(encoding="utf-8"))]
     assert wrong == []
 
