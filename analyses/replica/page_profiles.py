@@ -40,9 +40,24 @@ _HEADINGS = {"profile": "All rules of a profile", "choice": "One choice exchange
 _WORDS = {"True": "yes", "False": "no"}
 
 
+_DECIDES = {
+    "caliper_scale": "what a caliper is measured in",
+    "caliper_inclusive": "whether a pair just a caliper apart is allowed",
+    "order": "who is matched first",
+    "draw": "which control within the caliper is taken",
+    "ties": "how a Cox model counts events at one time",
+    "median_interval": "how the interval of a median is made",
+    "survival_interval": "how the interval of a curve is made",
+    "continuity_correction": "whether Yates' correction is made in 2 x 2 tables",
+    "fisher_below": "below which expected count Fisher's exact test replaces Pearson's",
+    "smd_denominator": "by which standard deviation a difference is divided",
+}
+
+
 def convention_table() -> HTML:
     """List the choices of each profile, with a star where no source at hand states them."""
     frame = pd.DataFrame({"Choice": [name.replace("_", " ") for name in _choices()]})
+    frame["What it decides"] = [_DECIDES[name] for name in _choices()]
     for profile in CONVENTIONS.values():
         frame[profile.label] = [_shown(profile, name) for name in _choices()]
     return html_table(frame, "The convention profiles (* assumed)", words=True)

@@ -70,7 +70,8 @@ def attrition_table(cohort: Cohort, folder: Path) -> HTML:
         ]
     )
     keep_csv(frame, folder, "attrition")
-    return html_table(frame, "Eligibility, rule by rule", words=True)
+    shown = frame.map(lambda cell: f"{cell:,}" if isinstance(cell, int) else cell)
+    return html_table(shown, "Eligibility, rule by rule")
 
 
 def table_1_lines(study: Study, stage: StageKey) -> list[Line]:
@@ -119,7 +120,7 @@ def text_lines(study: Study) -> list[Line]:
 
 
 def outcome_lines(study: Study) -> list[Line]:
-    """Lines of what the paper reports of Figures 1 and 2."""
+    """Lines of what the paper reports of each arm in Figures 1 and 2."""
     share = Quantity(EVENT, "", EVENT, stage="after")
     both = {"Both": Cell(replace(share, arm="all"), "count")}
     incidence = Quantity("incidence", "", EVENT, stage="after", time="60 months")
@@ -130,12 +131,20 @@ def outcome_lines(study: Study) -> list[Line]:
     for outcome, label in SHORT.items():
         when = _by_arm(study, Quantity("time_to_event", "", outcome, stage="after"), "quartiles")
         lines.append((f"Months to {label.lower()}, of those with it", when))
+    return lines
+
+
+def contrast_lines(study: Study) -> list[Line]:
+    """Lines of how the paper compares the arms of Figures 1 and 2."""
+    arms = f"{study.treated.label} against {study.control.label}"
+    lines: list[Line] = []
     for outcome, label in SHORT.items():
         ratio = Quantity("treatment", "", outcome, "treated", "control", "", "after", "crude")
         cells = {"HR (95% CI)": Cell(ratio, "ratio"), "p": Cell(ratio, "p")}
-        lines.append((f"{label}, ICI against non-ICI", cells))
-    difference = Quantity("risk_difference", "", EVENT, "treated", "control", "", "after")
-    lines.append(("Second primary", {"Risk difference": Cell(difference, "difference")}))
+        if outcome == EVENT:
+            difference = replace(ratio, item="risk_difference", outcome=EVENT, model="")
+            cells["Risk difference"] = Cell(difference, "difference")
+        lines.append((f"{label}, {arms}", cells))
     return lines
 
 

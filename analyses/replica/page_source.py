@@ -61,5 +61,5 @@ def banner(cohort: Cohort) -> HTML:
     if cohort.source == "supplied":
         text = SUPPLIED_BANNER + (MASKED_WORDS if cohort.min_cell > 1 else UNMASKED_WORDS)
     text = text.format(min_cell=cohort.min_cell)
-    title = f"{len(cohort)} patients"
+    title = f"{len(cohort):,} patients"
     return note(title, text)

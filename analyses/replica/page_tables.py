@@ -296,5 +296,8 @@ def verdict_table(verdicts: Sequence[Verdict], chosen: Settings, folder: Path) -
     keep_csv(frame, folder, "agreement")
     words = frame["verdict"].map(VERDICT_WORDS)
     taken_over = (frame["role"] == "input") & (frame["verdict"] == "reproduced")
+    # What contradicts a number begins with the name of a rule, which readers need not know
+    told = frame["evidence"].str.replace(r"^\w+: ", "", regex=True)
+    frame["evidence"] = frame["evidence"].mask(frame["verdict"] == "contradicted", told)
     frame["verdict"] = words.mask(taken_over, "taken over")
     return html_table(frame, "Every printed number of the paper", words=True)

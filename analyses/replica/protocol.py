@@ -134,10 +134,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the two groups compared."""
+    """One of the two groups compared: `label` as the paper has it, `words` for other readers."""
 
     key: ArmKey
     label: str
+    words: str = ""
 
 
 @dataclass(frozen=True)

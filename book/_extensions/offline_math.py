@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -13,10 +15,21 @@ from sphinx.writers.html5 import HTML5Translator
 
 _LOG = logging.getLogger(__name__)
 
+# What docutils sets otherwise than LaTeX does: an index of a letter with a hat goes below the
+# letter, and a logarithm stands close to its neighbours
+_TIDIED = (
+    (re.compile(r"(\\hat\s*(?:\{\w\}|\w))_"), r"\1{}_"),
+    (re.compile(r"(?<=[\w}])\s*\\log\b"), r"\\,\\log"),
+    (re.compile(r"\\log(?=\s*(?:\w|\\(?!left\b)))"), r"\\log\\,"),
+)
+
 
 def _mathml(node: nodes.Element, *, block: bool) -> str:
+    text = node.astext().strip()
+    for pattern, replacement in _TIDIED:
+        text = pattern.sub(replacement, text)
     try:
-        return str(tex2mathml(node.astext().strip(), as_block=block))
+        return str(tex2mathml(text, as_block=block))
     except MathError as error:
         # A warning fails the build: a formula is never shown as its source.
         _LOG.warning("formula cannot be drawn: %s (%s)", node.astext(), error, location=node)

@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from replica import book, paths
 
+PATIENCE = 180_000  # milliseconds
 TOY = Path(__file__).parents[1] / "toy"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -72,6 +73,15 @@ def browser():
         )
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        opened = started.new_context
+
+        def patient(**options):
+            """Open a context that waits: a busy machine is slow, not broken."""
+            context = opened(**options)
+            context.set_default_timeout(PATIENCE)
+            return context
+
+        started.new_context = patient
         yield started
         started.close()
 

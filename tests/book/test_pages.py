@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from html_pages import broken, is_outside, outside_in_css, pages
 
 
@@ -64,6 +66,15 @@ def test_no_markup_is_left_unrendered(html):
         for mark in marks
         if mark in "".join(page.text)
     ]
+    assert wrong == []
+
+
+def test_an_index_stands_beside_its_letter(html):
+    """A letter with a hat keeps its index at its right; one below it would be a limit."""
+    below = re.compile(
+        r"<munderover>(?:(?!</munderover>).)*>\u02c6</mo>\s*</munderover>", re.DOTALL
+    )
+    wrong = [path.name for path in pages(html) if below.search(path.read_text(encoding="utf-8"))]
     assert wrong == []
 
 

@@ -49,6 +49,18 @@ def test_every_page_is_printed_in_order(printed):
         assert str(start + 1) in made.pages[start].extract_text()
 
 
+def test_no_page_is_blank(printed):
+    """Each page holds words or a picture beside its number."""
+    html, _ = printed
+    made = PdfReader(html / "book.pdf")
+    blank = [
+        number
+        for number, page in enumerate(made.pages, start=1)
+        if page.extract_text().strip() in {"", str(number)} and not page.images
+    ]
+    assert blank == []
+
+
 def test_links_stay_in_the_pdf_or_lead_to_the_web(printed):
     """No address of a file on this machine is left."""
     html, _ = printed

@@ -11,6 +11,8 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import pytest
 from html_pages import pages
 
+from replica.book_pages import printing
+
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 HOME, VERIFICATION = "book/index.html", "book/verification.html"
@@ -217,3 +219,28 @@ def test_on_paper_the_page_has_no_controls_and_whole_tables(open_page):
         "visible"
     )
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_on_paper_what_unfolds_is_whole_and_plots_go_two_to_a_page(open_page, real_root):
+    """Nothing fades in on paper, no name breaks a table's columns, and a plot leaves room."""
+    study = min((real_root / "analyses").glob("*.ipynb")).stem
+    page = open_page(f"analyses/{study}.html", viewport={"width": 794, "height": 1123})
+    page.emulate_media(media="print")
+    page.evaluate(printing.READY)
+    hidden = page.locator("details.above-output")
+    assert hidden.count() >= 1
+    fading = hidden.evaluate_all(
+        "all => all.flatMap(d => [...d.querySelectorAll('*')])"
+        ".filter(e => getComputedStyle(e).animationName !== 'none').length"
+    )
+    assert fading == 0
+    narrow = page.locator(".replica-table.long tbody th[scope='row']").evaluate_all(
+        "all => Math.min(...all.map(e => e.getBoundingClientRect().width))"
+    )
+    assert narrow > 100
+    heights = page.locator("figure img.broad").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().height)"
+    )
+    millimetre = 96 / 25.4
+    assert heights
+    assert max(heights) < 125 * millimetre

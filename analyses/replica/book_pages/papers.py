@@ -102,8 +102,10 @@ def design(paper: BookPaper) -> str:
     study = paper.study
     if study is None:
         return ""
-    who = f"{patients(paper.published):,} patients: {study.treated.label} against "
-    who += f"{study.control.label}. "
+    arms = (study.treated, study.control)
+    named = (f"{arm.words} ({arm.label})" if arm.words else arm.label for arm in arms)
+    compared = (" or " if all(arm.words for arm in arms) else " against ").join(named)
+    who = f"{patients(paper.published):,} patients: {compared}. "
     if study.groups is None:
         return who + _pairs(study.matching)
     plan = study.groups.case_control

@@ -28,7 +28,7 @@ _CONTENTS = """() => [...document.querySelectorAll(
 _HEADINGS = """() => [...document.querySelectorAll("article section[id] > h2")]
   .map(h => [h.firstChild.textContent.trim(), h.parentElement.id])"""
 # Paper has no button: what a page hides until it is clicked is printed, except its code
-_READY = """async () => {
+READY = """async () => {
   document.documentElement.dataset.theme = "light";
   document.querySelectorAll("details").forEach(d => {
     if (!d.closest(".above-input") && !d.matches(".above-input")) d.open = true;
@@ -36,6 +36,7 @@ _READY = """async () => {
   const images = [...document.images];
   images.forEach(i => { i.loading = "eager"; });
   await Promise.allSettled(images.map(i => i.decode()));
+  images.forEach(i => i.classList.toggle("broad", i.naturalWidth > 1.1 * i.naturalHeight));
 }"""
 
 
@@ -104,7 +105,7 @@ def _chapters(page: Page, home: Path) -> list[Line]:
 
 def _print(page: Page, title: str, address: str) -> PrintedPage:
     page.goto(address, wait_until="load")
-    page.evaluate(_READY)
+    page.evaluate(READY)
     headings = tuple((text, anchor) for text, anchor in page.evaluate(_HEADINGS))
     pdf = page.pdf(
         format="A4",

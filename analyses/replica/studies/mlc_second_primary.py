@@ -103,8 +103,8 @@ STUDY = Study(
         "Death or a diagnosis of non-lung cancer within 6 months of the diagnosis of metastasis",
         "Lung cancer as the second primary cancer",
     ),
-    treated=Arm("treated", "ICI"),
-    control=Arm("control", "non-ICI"),
+    treated=Arm("treated", "ICI", "with an immune checkpoint inhibitor"),
+    control=Arm("control", "non-ICI", "without one"),
     covariates=COVARIATES,
     outcomes=(
         Outcome(

@@ -202,8 +202,8 @@ STUDY = Study(
         "Solid cancer diagnosed within two months of the myeloma",
         "Metastatic malignancy",
     ),
-    treated=Arm("treated", "MM with MPMST"),
-    control=Arm("control", "MM"),
+    treated=Arm("treated", "MM with MPMST", "with myeloma and a solid cancer"),
+    control=Arm("control", "MM", "with myeloma alone"),
     covariates=COVARIATES,
     outcomes=(
         Outcome("os", "Overall survival", "OS", "os_months", "os_event", "months", (12, 36, 60)),

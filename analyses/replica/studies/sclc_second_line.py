@@ -155,8 +155,8 @@ STUDY = Study(
         "Active autoimmune disease, immune deficiency, hepatitis B or C, or active tuberculosis",
         "Symptomatic brain metastases",
     ),
-    treated=Arm("treated", "2L-ICIs"),
-    control=Arm("control", "2L-non-ICIs"),
+    treated=Arm("treated", "2L-ICIs", "with a checkpoint inhibitor in second line"),
+    control=Arm("control", "2L-non-ICIs", "without one"),
     covariates=COVARIATES,
     outcomes=(
         Outcome(

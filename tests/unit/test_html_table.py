@@ -1,0 +1,56 @@
+"""Tables as HTML: which side a column stands on, and which cells may break into lines."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from replica.html_table import WRAPS, html_table
+
+
+def classes(table: str, content: str) -> set[str]:
+    """Return the classes of the one cell with this content."""
+    (attributes,) = re.findall(rf"<t[dh]([^>]*)>{re.escape(content)}</t[dh]>", table)
+    named = re.search(r'class="([^"]*)"', attributes)
+    return set(named[1].split()) if named else set()
+
+
+def test_a_column_of_words_stands_flush_left_with_its_heading():
+    """Empty cells do not count; one number makes a column of numbers."""
+    frame = pd.DataFrame(
+        {
+            "Row": ["a", "b", "c"],
+            "Test": ["Fisher", "", "none"],
+            "p": ["not entered", "0.04", "<0.001"],
+        }
+    )
+    table = html_table(frame, "Tests").data
+    assert classes(table, "Fisher") == classes(table, "none") == classes(table, "Test") == {"text"}
+    assert classes(table, "not entered") == classes(table, "0.04") == classes(table, "p") == set()
+
+
+def test_only_long_cells_may_break():
+    """A ratio with its interval stays on one line, a sentence does not."""
+    ratio, sentence = "12.34 (10.01 to 15.01)", "a sentence of more than the number of characters"
+    assert len(ratio) <= WRAPS < len(sentence)
+    table = html_table(pd.DataFrame({"a": ["x"], "b": [ratio], "c": [sentence]}), "T").data
+    assert "wraps" not in classes(table, ratio)
+    assert "wraps" in classes(table, sentence)
+
+
+def test_headings_of_two_rows_keep_their_groups():
+    """The upper row spans its columns; the sides are those of the lower row's columns."""
+    columns = pd.MultiIndex.from_tuples([("", "Item"), ("A", "printed"), ("A", "by"), ("p", "all")])
+    frame = pd.DataFrame([["x", "1", "Fisher", "2 ≠"]], columns=columns)
+    table = html_table(frame, "T").data
+    assert '<th scope="colgroup" colspan="2">A</th>' in table
+    assert classes(table, "by") == {"text"}
+    assert classes(table, "2 ≠") == {"differs"}
+
+
+def test_a_table_without_rows_has_its_headings():
+    """Nothing to show is shown as an empty table."""
+    table = html_table(pd.DataFrame(columns=["a", "b"]), "Nothing").data
+    assert re.findall(r'<th scope="col">(\w)</th>', table) == ["a", "b"]
+    assert "<tbody></tbody>" in table
