@@ -50,13 +50,18 @@ from replica.synthesis.time_search import (
     search_times,
     standing_of,
 )
-from replica.synthesis.times import Times, counted_events, initial_times
+from replica.synthesis.times import (
+    Times,
+    counted_events,
+    initial_times,
+    with_compared_events,
+)
 from replica.synthesis.twin_search import ROUNDS, search_twins, twin_table
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-DEFAULT_SEED = 7
+DEFAULT_SEED = 13
 DEFAULT_EVALUATIONS = 30_000_000
 """Changes to try in the search over times."""
 
@@ -297,6 +302,7 @@ def _times(plan: _Plan, everybody: _Everybody, compiled: Compiled) -> Times:
         if everybody.source is not None:
             rows = np.flatnonzero(cohort.treated)
             times = with_times(times, rows, everybody.arms[0].times, everybody.source)
+            times = with_compared_events(targets, cohort.treated, times, rng)
         else:
             for arm in everybody.arms:
                 times = hand_out(targets, cohort, arm, times, rng)

@@ -118,6 +118,52 @@ def event_counts(targets: Targets, arm: str) -> dict[str, int]:
     return counts
 
 
+def compared_events(targets: Targets, arm: str) -> dict[str, int]:
+    """Number of events of each outcome in an arm that the interval of the treatment implies.
+
+    The inverse numbers of events of both arms add up to the square of the standard error of the log
+    hazard ratio between them; those of the other arm are `event_counts`, and what thin risk sets
+    lose is added. Empty for an arm whose own models imply its events, and for outcomes without
+    such an interval or with one too narrow for the patients.
+
+    Notes
+    -----
+    Schoenfeld, Biometrics 1983;39:499-503.
+    """
+    if event_counts(targets, arm):
+        return {}
+    (other,) = (key for key in ARM_KEYS if key != arm)
+    patients = targets.count("patients", "", arm, "before")
+    ends: dict[str, dict[str, float]] = {}
+    for target in targets.survival:
+        spec = target.spec
+        if (spec.kind, spec.arm, spec.stage, spec.subgroup) == ("comparison", "all", "before", ""):
+            ends.setdefault(spec.outcome, {})[target.statistic] = middle(target)
+    found = {}
+    for outcome, events in event_counts(targets, other).items():
+        rows = ends.get(outcome, {})
+        if {"ci_low", "ci_high"} <= rows.keys():
+            error = math.log(rows["ci_high"] / rows["ci_low"]) / (2 * NORMAL_97_5)
+            left = error**2 - 1 / events
+            count = round(1 / left + _last_hazard(targets, outcome, arm)) if left > 0 else patients
+            if count < patients:
+                found[outcome] = count
+    return found
+
+
+def with_compared_events(
+    targets: Targets, treated: Bools, times: Times, rng: np.random.Generator
+) -> Times:
+    """Turn events into censored times, or back, until they are as many as `compared_events` says."""
+    event = times.event.copy()
+    for arm in ARM_KEYS:
+        mask = treated if arm == "treated" else ~treated
+        wanted = compared_events(targets, arm)
+        if wanted:
+            event[:, mask] = _with_counts(event[:, mask], wanted, targets.study, rng)
+    return Times(times.duration, event)
+
+
 def _last_hazard(targets: Targets, outcome: str, arm: str) -> float:
     """Cumulative hazard of an arm at its last printed rate or median.
 
