@@ -21,9 +21,11 @@ from replica.synthesis.times import (
     _anchors,
     _ordered,
     _stratified,
+    compared_events,
     event_counts,
     follow_up_times,
     initial_times,
+    with_compared_events,
 )
 
 
@@ -144,6 +146,28 @@ def test_the_events_implied_by_intervals_by_hand(targets):
     progressions, deaths = counts
     expected = {"pfs": max(progressions, deaths + 2), "os": deaths}
     assert event_counts(targets, "treated") == expected
+
+
+def test_the_events_of_the_other_arm_by_hand(targets):
+    """1/d0 = SE^2 - 1/d1, with the printed intervals of the treatment, and the last hazard."""
+    treated = event_counts(targets, "treated")
+    expected = {}
+    for key, low, high, last in (("pfs", 0.51, 0.75, 0.062), ("os", 0.68, 1.00, 0.063)):
+        error = np.log(high / low) / (2 * 1.959963984540054)
+        expected[key] = round(1 / (error**2 - 1 / treated[key]) - np.log(last))
+    assert compared_events(targets, "control") == expected
+    assert compared_events(targets, "treated") == {}
+
+
+def test_events_of_the_other_arm_are_put_right(targets, treated, times):
+    """Only events of that arm change, to the implied numbers; times stay."""
+    made = with_compared_events(targets, treated, times, np.random.default_rng(1))
+    wanted = compared_events(targets, "control")
+    assert (made.event[:, treated] == times.event[:, treated]).all()
+    assert (made.duration == times.duration).all()
+    counts = made.event[:, ~treated].sum(axis=1).tolist()
+    assert counts == [max(wanted["pfs"], wanted["os"]), wanted["os"]]
+    assert not (made.event[1] & ~made.event[0]).any()
 
 
 def test_the_same_generator_gives_the_same_times(targets, treated):

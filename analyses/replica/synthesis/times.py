@@ -154,7 +154,7 @@ def compared_events(targets: Targets, arm: str) -> dict[str, int]:
 def with_compared_events(
     targets: Targets, treated: Bools, times: Times, rng: np.random.Generator
 ) -> Times:
-    """Turn events into censored times, or back, until they are as many as `compared_events` says."""
+    """Turn events into censored times, or back, until they are those of `compared_events`."""
     event = times.event.copy()
     for arm in ARM_KEYS:
         mask = treated if arm == "treated" else ~treated
