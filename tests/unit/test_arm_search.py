@@ -16,7 +16,8 @@ from replica.synthesis.arm_search import ArmFound, arm_layout, begin_arm
 from replica.synthesis.covariates import draw_covariates, matching_goal
 from replica.synthesis.fits import compile_fits, evaluate, signature, width
 from replica.synthesis.joint_patterns import joint_patterns
-from replica.synthesis.rank_annealing import RankSchedule, anneal_ranks, fit_values
+from replica.synthesis.rank_annealing import anneal_ranks
+from replica.synthesis.rank_moves import RankSchedule
 from replica.synthesis.rank_search import times_of
 from replica.synthesis.rank_sums import (
     Ranks,
@@ -27,6 +28,7 @@ from replica.synthesis.rank_sums import (
     recentre,
     sum_up,
 )
+from replica.synthesis.rank_values import fit_values
 from replica.synthesis.single_covariates import aim_of, hand_out_values
 from replica.synthesis.targets import compile_targets
 from replica.synthesis.twin_kernels import fit, spread_flips
@@ -127,7 +129,7 @@ def test_values_equal_those_of_the_ordinary_kernels(arm, ranks):
         start = np.zeros(system.columns.shape[1])
         order = ranks.who[o]
         evaluate(system, s, codes, times.duration[o], times.event[o], order, start, room, theirs)
-        fit_values(system, schedule(layout, MOVES["places"]), s, ranks, sums, ours)
+        fit_values(system, layout.single, layout.joint, s, ranks, sums, ours)
         slots = system.slot[system.first[s] : system.first[s + 1]]
         np.testing.assert_allclose(ours[slots], theirs[slots], rtol=1e-8, err_msg=str(s))
         kinds.add(int(system.kind[s]))

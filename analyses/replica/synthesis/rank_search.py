@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from replica.protocol import Study
 from replica.synthesis.fits import COMPARISON, CURVE, JOINT, Compiled
-from replica.synthesis.rank_annealing import RankSchedule, anneal_ranks
+from replica.synthesis.rank_annealing import anneal_ranks
+from replica.synthesis.rank_moves import RankSchedule
 from replica.synthesis.rank_sums import Models, Ranks, empty_sums
 from replica.synthesis.targets import calendar_of
 from replica.synthesis.times import DAYS_PER_MONTH, GRID, Times
