@@ -16,6 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from replica.synthesis.joint_step import joint_step
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -210,7 +212,7 @@ def recentre(ranks: Ranks, models: Models, sums: Sums) -> None:
                 sums.beta[f] += change
                 moved = max(moved, abs(change))
         for j in range(models.joint_outcome.size):
-            if solve_joint(sums, j, step, variance):
+            if joint_step(sums.joint_total[j], step, variance):
                 for a in range(k):
                     change = max(-1.0, min(1.0, step[a]))
                     sums.point[j, a] += change
@@ -218,48 +220,6 @@ def recentre(ranks: Ranks, models: Models, sums: Sums) -> None:
         if moved < 1e-9:
             break
     sum_up(ranks, models, sums)
-
-
-@njit(cache=True, error_model="numpy")
-def solve_joint(  # noqa: C901 - one algorithm
-    sums: Sums, j: int, step: Floats, variance: Floats
-) -> bool:
-    """Newton step and variances of a joint model by Cholesky's method; False if singular."""
-    k = step.size
-    root = np.zeros((k, k))
-    for a in range(k):
-        for b in range(a + 1):
-            left = sums.joint_total[j, 1 + a, b]
-            for c in range(b):
-                left -= root[a, c] * root[b, c]
-            if a == b:
-                if not left > 1e-9:
-                    return False
-                root[a, a] = math.sqrt(left)
-            else:
-                root[a, b] = left / root[b, b]
-    # The inverse of the root, column by column; variances are its columns' squared lengths.
-    step[:] = 0.0
-    variance[:] = 0.0
-    column = np.empty(k)
-    forward = np.zeros(k)
-    for a in range(k):
-        left = sums.joint_total[j, 0, a]
-        for c in range(a):
-            left -= root[a, c] * forward[c]
-        forward[a] = left / root[a, a]
-    for a in range(k):
-        column[:] = 0.0
-        column[a] = 1.0 / root[a, a]
-        for b in range(a + 1, k):
-            left = 0.0
-            for c in range(a, b):
-                left -= root[b, c] * column[c]
-            column[b] = left / root[b, b]
-        for b in range(a, k):
-            variance[a] += column[b] * column[b]
-            step[a] += column[b] * forward[b]
-    return True
 
 
 @njit(cache=True)

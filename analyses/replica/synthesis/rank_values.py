@@ -9,7 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replica.synthesis.fits import COMPARISON, CURVE, JOINT, System, Z
-from replica.synthesis.rank_sums import Ranks, Sums, solve_joint
+from replica.synthesis.joint_step import joint_step
+from replica.synthesis.rank_sums import Ranks, Sums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,6 +93,6 @@ def fit_values(
         j = joint[s]
         k = sums.point.shape[1]
         step, variance = np.empty(k), np.empty(k)
-        if solve_joint(sums, j, step, variance):
+        if joint_step(sums.joint_total[j], step, variance):
             for a in range(k):
                 _ratio(sums.point[j, a] + step[a], math.sqrt(variance[a]), 4 * a, out)

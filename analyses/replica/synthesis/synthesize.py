@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from replica.cohort import Cohort
 from replica.convention import convention
-from replica.errors import SynthesisError
 from replica.matching import match
 from replica.protocol import Study
 from replica.published import PublishedValue
@@ -26,21 +24,16 @@ from replica.synthesis.arm_search import (
     from_arrays,
     to_arrays,
 )
-from replica.synthesis.covariates import (
-    contrasts,
-    draw_covariates,
-    matching_goal,
-    with_contrasts,
-)
+from replica.synthesis.covariate_stage import Table, find_covariates
+from replica.synthesis.covariates import draw_covariates
 from replica.synthesis.details import Draft, complete
 from replica.synthesis.fits import Compiled, compile_fits, patterns
-from replica.synthesis.handing_out import combinations_of, found_counts, hand_out, with_times
+from replica.synthesis.handing_out import combinations_of, hand_out, with_times
 from replica.synthesis.joint_patterns import JointPatterns, joint_patterns
-from replica.synthesis.matching_search import covariates_of, search_covariates
-from replica.synthesis.matching_search import first_standing as first_covariates
+from replica.synthesis.plan import ARM, TIMES, Plan, Progress
 from replica.synthesis.rank_search import rank_standing_of, search_ranks
 from replica.synthesis.report import report
-from replica.synthesis.snapshots import Keep, Snapshot, state_of
+from replica.synthesis.snapshots import Keep, Snapshot
 from replica.synthesis.targets import Targets, calendar_of, compile_targets
 from replica.synthesis.time_search import (
     OTHERS_PHASES,
@@ -56,7 +49,6 @@ from replica.synthesis.times import (
     initial_times,
     with_compared_events,
 )
-from replica.synthesis.twin_search import ROUNDS, search_twins, twin_table
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -65,19 +57,8 @@ DEFAULT_SEED = 13
 DEFAULT_EVALUATIONS = 30_000_000
 """Changes to try in the search over times."""
 
-DRAWS = 10
-"""How many draws of covariates to search from before giving up."""
-
-COVARIATE_SHARE = 5
-"""A search over covariates tries one change for so many of the search over times."""
-
 ARM_SHARE = 0.8
 """Part of all changes that goes to the arms with joint models by themselves."""
-
-ARM, TWINS, COVARIATES, TIMES = "arm", "twins", "covariates", "times"
-
-Progress = Callable[[str, int, int, str], None]
-"""Told the stage, evaluations done, evaluations planned and how far the stage has come."""
 
 
 @dataclass(frozen=True)
@@ -126,59 +107,19 @@ def synthesize(
     SynthesisError
         If the printed numbers cannot specify a cohort.
     """
-    plan = _Plan(
+    plan = Plan(
         compile_targets(study, published, excluded), rng, evaluations, progress, keep, resume
     )
     asked = joint_patterns(plan.targets)
     compiled = compile_fits(plan.targets, convention(study.convention))
     arms = _arms(plan, asked, compiled)
-    table = _covariates(plan, arms)
+    table = find_covariates(plan, arms)
     cohort = Cohort(study, table.patients, "synthetic")
     matched = _matched(cohort)
     times = _times(plan, _Everybody(cohort, matched, table.source, arms), compiled)
     finished = complete(Draft(table.patients, times, matched, plan.targets), rng)
     finished = finished[_column_order(study)]
     return Synthesis(finished, report(finished, plan.targets, compiled.ids))
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What all stages of a search share."""
-
-    targets: Targets
-    rng: np.random.Generator
-    evaluations: int
-    progress: Progress
-    keep: Keep | None
-    resume: Snapshot | None
-
-    def stood(self, *stages: str) -> Snapshot | None:
-        """The snapshot to go on from, if it is of one of these stages."""
-        return self.resume if self.resume is not None and self.resume.stage in stages else None
-
-    def snapshot(
-        self, stage: str, numbers: Mapping[str, float], arrays: Mapping[str, NDArray[Any]]
-    ) -> None:
-        """Keep where a stage stands."""
-        if self.keep is not None:
-            self.keep(Snapshot(stage, numbers, arrays, state_of(self.rng)))
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Patients with arms and covariates.
-
-    `source` (treated,) says which patient of an arm found first each treated one is; None if the
-    covariates were found otherwise.
-    """
-
-    patients: pd.DataFrame
-    source: Ints | None
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Arrays for a snapshot."""
-        source = {} if self.source is None else {"source": self.source}
-        return {"patients": self.patients.to_numpy(dtype=str), **source}
 
 
 @dataclass(frozen=True)
@@ -191,9 +132,7 @@ class _Everybody:
     arms: tuple[ArmFound, ...]
 
 
-def _arms(
-    plan: _Plan, asked: tuple[JointPatterns, ...], compiled: Compiled
-) -> tuple[ArmFound, ...]:
+def _arms(plan: Plan, asked: tuple[JointPatterns, ...], compiled: Compiled) -> tuple[ArmFound, ...]:
     """Search for each arm with joint models by itself."""
     study, rng = plan.targets.study, plan.rng
     stood = plan.resume
@@ -218,79 +157,7 @@ def _arms(
     return found
 
 
-def _covariates(plan: _Plan, arms: tuple[ArmFound, ...]) -> _Table:
-    """Find covariates that the real score and matching balance as printed.
-
-    Twins of the matched treated, if these were found first; else, or if no draw of twins will do,
-    exchanges of values between drawn patients.
-    """
-    if (stood := plan.stood(TIMES)) is not None:
-        return _Table(_drawn(stood, plan.targets.study), stood.arrays.get("source"))
-    if [arm.asked.arm for arm in arms] == ["treated"] and plan.stood(COVARIATES) is None:
-        table = _twins(plan, arms[0])
-        if table is not None:
-            return table
-    return _Table(_exchanged(plan, arms), None)
-
-
-def _twins(plan: _Plan, arm: ArmFound) -> _Table | None:
-    """Draw controls around twins of the matched treated until the matching is as printed."""
-    goal = matching_goal(plan.targets)
-    study, rng = plan.targets.study, plan.rng
-    first = 1
-    if (stood := plan.stood(TWINS)) is not None:
-        first = int(stood.numbers["draw"])
-        stood.restore(rng)
-    for draw in range(first, DRAWS + 1):
-        plan.snapshot(TWINS, {"draw": draw}, to_arrays((arm,)))
-        for standing in search_twins(plan.targets, arm, goal, rng):
-            state = f"counts off by {standing.closest:g}"
-            plan.progress(f"twins, draw {draw}", standing.done, ROUNDS, state)
-            if standing.found is not None:
-                rows, who = standing.found
-                patients, row = twin_table(study, rows, who.size, rng)
-                return _Table(patients, who[row[row < who.size]])
-    return None
-
-
-def _exchanged(plan: _Plan, arms: tuple[ArmFound, ...]) -> pd.DataFrame:
-    """Search for covariates by exchanges between the arms."""
-    targets, study, rng = plan.targets, plan.targets.study, plan.rng
-    keys = study.matching.covariates
-    joint = tuple(found_counts(targets, arm) for arm in arms)
-    goal = matching_goal(targets, joint)
-    planned = max(1, plan.evaluations // COVARIATE_SHARE)
-    closest, first = math.inf, 1
-    stood = plan.stood(COVARIATES)
-    if stood is not None:
-        first, closest = int(stood.numbers["draw"]), float(stood.numbers["closest"])
-    for draw in range(first, DRAWS + 1):
-        if stood is not None and draw == first:
-            patients, standing = _drawn(stood, study), covariates_of(stood.numbers, stood.arrays)
-            treated = Cohort(study, patients, "synthetic").treated
-            stood.restore(rng)
-        else:
-            patients = draw_covariates(targets, rng, joint)
-            cohort = Cohort(study, patients, "synthetic")
-            treated = cohort.treated
-            standing = first_covariates(contrasts(cohort, keys), treated, goal)
-        search = search_covariates(standing, treated, goal, rng, evaluations=planned)
-        for standing in search:
-            state = f"counts off by {standing.best:g}"
-            plan.progress(f"covariates, draw {draw}", standing.done, planned, state)
-            numbers = standing.numbers() | {"draw": draw, "closest": closest}
-            arrays = {"patients": patients.to_numpy(dtype=str), **standing.arrays()}
-            plan.snapshot(COVARIATES, numbers, arrays | to_arrays(arms))
-        if standing.best == 0.0:
-            return with_contrasts(patients, study, keys, standing.best_x)
-        closest = min(closest, standing.best)
-    raise SynthesisError(
-        f"{study.key}: from {DRAWS} draws with {planned} changes each, the matched counts stay off "
-        f"by {closest:g} in all at best. Allow more with --evaluations, or try another --seed."
-    )
-
-
-def _times(plan: _Plan, everybody: _Everybody, compiled: Compiled) -> Times:
+def _times(plan: Plan, everybody: _Everybody, compiled: Compiled) -> Times:
     """Search for everybody's times; those of treated found first with their covariates stay."""
     targets, rng, cohort = plan.targets, plan.rng, everybody.cohort
     pattern = patterns(cohort, everybody.matched)
@@ -309,7 +176,7 @@ def _times(plan: _Plan, everybody: _Everybody, compiled: Compiled) -> Times:
         standing = first_standing(times, pattern)
     layout = _layout(targets, everybody, pattern, compiled)
     planned = plan.evaluations - int(plan.evaluations * ARM_SHARE) * bool(everybody.arms)
-    table = _Table(cohort.patients, everybody.source)
+    table = Table(cohort.patients, everybody.source)
     phases = PHASES if everybody.source is None else OTHERS_PHASES
     search = search_times(layout, phases, standing, rng, planned)
     for standing, name, done in search:
@@ -354,11 +221,6 @@ def _layout(
 def _matched(cohort: Cohort) -> Bools:
     paired = match(cohort).after.patients["patient_id"]
     return np.asarray(cohort.patients["patient_id"].isin(paired), dtype=np.bool_)
-
-
-def _drawn(snapshot: Snapshot, study: Study) -> pd.DataFrame:
-    columns = ["patient_id", "arm", *(covariate.key for covariate in study.covariates)]
-    return pd.DataFrame(snapshot.arrays["patients"].astype(object), columns=columns)
 
 
 def _column_order(study: Study) -> list[str]:
