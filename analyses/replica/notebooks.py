@@ -35,6 +35,9 @@ Progress = Callable[[int, int], None]
 
 _INJECTED = "injected-parameters"
 _MARKER = "papermill-error-cell-tag"
+_STILLBORN = "Kernel died before replying"
+STARTS = 3
+"""So many kernels are started for a notebook at most, if they die before they answer."""
 
 # One thread, one hash seed and one date: the same notebook gives the same bytes, whoever starts it.
 _KERNEL_ENVIRONMENT = {
@@ -124,8 +127,8 @@ def execute(
             progress(cell_index, total)
 
     output.parent.mkdir(parents=True, exist_ok=True)
-    failure: str | None = None
-    try:
+
+    def execute() -> None:
         papermill.execute_notebook(
             literal_path(path),
             literal_path(output),
@@ -138,10 +141,8 @@ def execute(
             # Otherwise the cuts between pieces of printed text depend on timing.
             coalesce_streams=True,
         )
-    except PapermillExecutionError as error:
-        failure = f"{error.ename}: {error.evalue}"
-    except (DeadKernelError, CellControlSignal, RuntimeError) as error:
-        failure = f"{type(error).__name__}: {error}"
+
+    failure = failure_of(execute)
     _write_repeatable(output, [cell.get("id") for cell in source["cells"]])
     if failure:
         raise FailedCellError(
@@ -154,6 +155,25 @@ def execute(
         )
     if progress:
         progress(total, total)
+
+
+def failure_of(execute: Callable[[], None]) -> str | None:
+    """Execute a notebook; return what failed, or None.
+
+    Kernels that start at once may choose the same port. One that dies of it has run nothing yet, so
+    another is started.
+    """
+    for start in range(1, STARTS + 1):
+        try:
+            execute()
+        except PapermillExecutionError as error:
+            return f"{error.ename}: {error.evalue}"
+        except (DeadKernelError, CellControlSignal, RuntimeError) as error:
+            if start < STARTS and str(error).startswith(_STILLBORN):
+                continue
+            return f"{type(error).__name__}: {error}"
+        break
+    return None
 
 
 def _write_repeatable(output: Path, ids: list[str | None]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from replica import notebooks
 from replica.errors import NotebookError
 from replica.notebooks import Parameter, execute, inspect, parse_parameters
 
@@ -154,3 +155,25 @@ def test_a_notebook_of_another_kernel_is_refused(tmp_path):
     path = write_notebook(tmp_path / "n.ipynb", ("a = 1", ["parameters"]), kernel="ir")
     with pytest.raises(NotebookError, match="found the kernel 'ir'; allowed: 'python3'"):
         inspect(path)
+
+
+@pytest.mark.parametrize(
+    ("message", "deaths", "calls"),
+    [
+        ("Kernel died before replying to kernel_info", 2, 3),
+        ("Kernel died before replying to kernel_info", 3, 3),
+        ("Kernel died", 1, 1),
+    ],
+)
+def test_a_kernel_that_dies_before_it_answers_is_started_again(message, deaths, calls):
+    """Two kernels may choose one port; only a death before anything ran is tried again."""
+    tried = []
+
+    def start():
+        tried.append(len(tried))
+        if len(tried) <= deaths:
+            raise RuntimeError(message)
+
+    failed = notebooks.failure_of(start)
+    assert len(tried) == calls
+    assert failed == (None if deaths < calls else f"RuntimeError: {message}")
