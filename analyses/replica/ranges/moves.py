@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replica.ranges.patients import Patients, Rules, allowed, on_grid, piled
+from replica.synthesis.moves import reinsert
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -108,7 +109,7 @@ def shift(patients: Patients, rules: Rules, kept: Kept, column: int, i: int, ste
             kept.outcomes[o] = True
             moved = on_grid(patients.duration[o, i] + step, rules.days)
             patients.duration[o, i] = moved
-            _reinsert(patients.order[o], patients.duration[o], i)
+            reinsert(patients.order[o], patients.duration[o], i)
     kept.touched[i] = True
     return _stands(patients, rules, i)
 
@@ -163,20 +164,6 @@ def _stands(patients: Patients, rules: Rules, i: int) -> bool:
         if piled(patients, rules, o, i):
             return False
     return True
-
-
-@njit(cache=True)
-def _reinsert(order: Ints, duration: Floats, i: int) -> None:
-    """Move patient i, whose duration alone changed, to its place in an ascending order."""
-    at = _place(order, i)
-    while at > 0 and duration[order[at - 1]] > duration[i]:
-        order[at] = order[at - 1]
-        at -= 1
-        order[at] = i
-    while at < order.size - 1 and duration[order[at + 1]] < duration[i]:
-        order[at] = order[at + 1]
-        at += 1
-        order[at] = i
 
 
 @njit(cache=True)

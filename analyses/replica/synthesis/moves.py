@@ -46,7 +46,7 @@ class State(NamedTuple):
 
 
 @njit(cache=True)
-def _reinsert(order: Ints, duration: Floats, i: int) -> None:
+def reinsert(order: Ints, duration: Floats, i: int) -> None:
     """Move patient i, whose duration alone changed, to its place in an ascending order."""
     at = 0
     while order[at] != i:
@@ -76,7 +76,7 @@ def update_order(state: State, changed: Bools, i: int, j: int) -> None:
     """Sort the order of the changed outcomes again, in which only patients i and j moved."""
     for o in range(changed.size):
         if changed[o] and i == j:
-            _reinsert(state.order[o], state.duration[o], i)
+            reinsert(state.order[o], state.duration[o], i)
         elif changed[o]:
             _exchange(state.order[o], i, j)
 
