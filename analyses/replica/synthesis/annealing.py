@@ -91,7 +91,7 @@ def row_cost(value: float, low: float, high: float, unit: float, softness: float
     if math.isnan(value):
         return NOT_ESTIMABLE
     outside = max(low - value, value - high, 0.0) / unit / softness
-    if softness != 1.0:
+    if softness > 1.0:
         return math.sqrt(1.0 + min(outside, FARTHEST_OUT) ** 2) - 1.0
     if outside > 0.0:
         return 0.3 / softness + math.log1p(outside)
