@@ -27,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Re-run and check published observational oncology studies.",
+    epilog="Example: replica studies, then replica run sclc_second_line --open",
 )
 
 # A new command is a module with `register`, named here; `--help` lists them in this order.

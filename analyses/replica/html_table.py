@@ -24,31 +24,71 @@ def keep_csv(frame: pd.DataFrame, folder: Path, name: str) -> None:
     output_path(folder, name, ".csv").write_text(csv_text(frame), encoding="utf-8")
 
 
-LONG = 60
+LONG = 90
 """Rows above which a table scrolls in a window of its own."""
 
 WRAPS = 28
 """Characters above which a cell may break into lines; shorter ones, numbers among them, may not."""
+
+INDENT = "\u2003"
+"""What a row's label begins with if it belongs to the one above: shown as an indent."""
+
+PHRASE = 16
+"""The same of words in a table of words."""
+
+BROAD = 4
+"""Columns of words from which a row does not fit a phone."""
+
+SENTENCE = 60
+"""Characters above which a cell is a sentence, which two columns of a phone would crush."""
 
 
 def html_table(frame: pd.DataFrame, caption: str, *, words: bool = False) -> HTML:
     """Write a table with a caption, grouped column headings and marked cells as plain HTML.
 
     Numbers stand flush right, and columns that hold nothing but words flush left; with `words` all
-    cells stand flush left.
+    cells stand flush left. Sentences side by side do not fit a phone: there such a table is read
+    row by row, each cell under its heading (class `stacks`).
     """
-    kind = f"replica-table{' words' if words else ''}{' long' if len(frame) > LONG else ''}"
     two_rows = isinstance(frame.columns, pd.MultiIndex)
     rows = list(frame.astype(str).itertuples(index=False, name=None))
+    stacks = words and not two_rows and len(rows) <= LONG and _is_broad(rows)
+    holds = {"words": words, "stacks": stacks, "long": len(frame) > LONG}
+    kind = " ".join(["replica-table", *(name for name, true in holds.items() if true)])
     worded = [_worded(cells) for cells in zip(*rows, strict=True)] or [False] * frame.shape[1]
     names = [c[1] for c in frame.columns] if two_rows else list(frame.columns)
     head = (_upper_head(frame) if two_rows else "") + _head(names, worded)
-    body = "".join(_body_row(row, worded) for row in rows)
+    labels = [str(name) for name in names] if stacks else [""] * len(names)
+    body = "".join(_body_row(row, worded, labels, words=words) for row in rows)
     return HTML(  # type: ignore[no-untyped-call]  # IPython has no types here
         f'<div class="{kind}" tabindex="0" role="region" aria-label="{escape(caption)}">'
         f"<table><caption><span>{escape(caption)}</span></caption><thead>{head}</thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def under_headings(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Turn a column that repeats itself into headings, with its rows indented below.
+
+    Parameters
+    ----------
+    frame
+        A table of texts. Rows of one heading come together, in the order of their first.
+    column
+        What becomes headings; the first of the others is the one that is indented.
+    """
+    label, *others = (str(name) for name in frame.columns if name != column)
+    rows: list[dict[str, str]] = []
+    for heading, group in frame.groupby(column, sort=False):
+        rows.append({label: str(heading)} | dict.fromkeys(others, ""))
+        for indented, *cells in group[[label, *others]].itertuples(index=False, name=None):
+            rows.append({label: f"{INDENT}{indented}"} | dict(zip(others, cells, strict=True)))
+    return pd.DataFrame(rows, columns=[label, *others])
+
+
+def _is_broad(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows hold more than a phone shows side by side: many cells, or a sentence."""
+    return any(len(row) >= BROAD or max(map(len, row)) > SENTENCE for row in rows)
 
 
 def _worded(cells: Sequence[str]) -> bool:
@@ -79,16 +119,22 @@ def _upper_head(frame: pd.DataFrame) -> str:
     return f"<tr>{upper}</tr>"
 
 
-def _body_row(cells: Sequence[str], worded: Sequence[bool]) -> str:
+def _body_row(
+    cells: Sequence[str], worded: Sequence[bool], labels: Sequence[str], *, words: bool
+) -> str:
     label, *values = cells
     if not any(values):
         span = f' scope="rowgroup" colspan="{len(cells)}"'
-        return f'<tr class="heading"><th{span}><span>{escape(label)}</span></th></tr>'
-    inner = f'<th scope="row">{escape(label)}</th>'
-    for value, words in zip(values, worded[1:], strict=True):
+        kind = "heading told" if len(label) > SENTENCE else "heading"
+        return f'<tr class="{kind}"><th{span}><span>{escape(label)}</span></th></tr>'
+    named = _classes(indented=label.startswith(INDENT))
+    inner = f'<th scope="row"{named}>{escape(label.lstrip(INDENT))}</th>'
+    for value, is_text, name in zip(values, worded[1:], labels[1:], strict=True):
         differs = any(mark and value.endswith(mark) for mark in MARKS.values())
-        named = _classes(differs=differs, text=words, wraps=len(value) > WRAPS)
-        inner += f"<td{named}>{escape(value)}</td>"
+        wraps = len(value) > (PHRASE if words and value[:1].isalpha() else WRAPS)
+        named = _classes(differs=differs, text=is_text, wraps=wraps)
+        about = f' data-label="{escape(name)}"' if name and value else ""
+        inner += f"<td{named}{about}>{escape(value)}</td>"
     return f"<tr>{inner}</tr>"
 
 

@@ -25,8 +25,9 @@ from replica.figures import (
 from replica.group_analysis import CaseControlSettings
 from replica.group_counts import categorical, design_of, levels, which_tests
 from replica.group_models import odds_ratio_models, together
-from replica.html_table import html_table, keep_csv, too_few
+from replica.html_table import html_table, keep_csv, too_few, under_headings
 from replica.page_group_hazards import readings, readings_figure, small_numbers, subgroup_forest
+from replica.protocol import Study
 from replica.published import PublishedValue
 from replica.survival import kaplan_meier, log_rank_test, median_survival
 
@@ -48,7 +49,11 @@ def plan_table(chosen: CaseControlSettings) -> HTML:
     """List how controls were found and how results are computed, and who says so."""
     plan, own = chosen.case_control, design_of(chosen.study).case_control
     rows = [
-        (f"Largest difference in {key}", f"{width:g}", "assumed" if width == was else "this run")
+        (
+            f"Largest difference: {_of_within(chosen.study, key)}",
+            f"{width:g}",
+            "assumed" if width == was else "this run",
+        )
         for (key, width), (_, was) in zip(plan.within, own.within, strict=True)
     ]
     for name, value, same in (
@@ -69,6 +74,15 @@ def plan_table(chosen: CaseControlSettings) -> HTML:
     ]
     frame = pd.DataFrame(rows, columns=["Setting", "This run", "Given by"])
     return html_table(frame, "Settings of this run", words=True)
+
+
+def _of_within(study: Study, key: str) -> str:
+    """Name what a case and its control may differ in, with its unit."""
+    if study.calendar is not None and key == study.calendar.start_column:
+        return "calendar year of diagnosis"
+    return next(
+        (f"{one.label.lower()}, {one.unit}" for one in study.measures if one.key == key), key
+    )
 
 
 def flow(matched: CaseControl, folder: Path) -> Picture:
@@ -120,14 +134,30 @@ def tests_behind(matched: CaseControl, published: tuple[PublishedValue, ...], fo
                 for a, b in zip(frame["first"], frame["second"], strict=True)
             ],
             "Printed": frame["printed"],
-            **{name: [_p(value) for value in frame[name]] for name in tests},
-            "Smallest expected count": [
+            **{_SHORT.get(name, name): [_p(value) for value in frame[name]] for name in tests},
+            "Least expected": [
                 MASKED if pd.isna(value) else f"{value:.1f}" for value in frame["expected_min"]
             ],
-            "Returned by": frame["returned_by"].where(frame["returned_by"] != "", "none"),
+            "Returned by": [_in_short(names) or "none" for names in frame["returned_by"]],
         }
     )
+    shown = under_headings(shown, "Groups")
     return html_table(shown, "Which test returns a printed p value", words=True)
+
+
+_SHORT = {
+    "Pearson chi-square with Yates' continuity correction": "Yates",
+    "Pearson chi-square": "Pearson",
+    "Fisher's exact test": "Fisher",
+    "likelihood ratio chi-square": "Likelihood ratio",
+}
+"""Names of tests above a narrow column, the longer of two that begin alike first."""
+
+
+def _in_short(names: str) -> str:
+    for name, short in _SHORT.items():
+        names = names.replace(name, short)
+    return names
 
 
 def odds_models(matched: CaseControl, published: tuple[PublishedValue, ...], folder: Path) -> HTML:
@@ -146,6 +176,7 @@ def odds_models(matched: CaseControl, published: tuple[PublishedValue, ...], fol
             "Within matched sets": frame["conditional"],
         }
     )
+    shown = under_headings(shown, "Cases")
     return html_table(shown, "Which model returns a printed odds ratio", words=True)
 
 

@@ -45,8 +45,10 @@ def dictionaries(folder: Path) -> Iterator[HTML]:
         study = load_study(key)
         frame = dictionary(study)
         keep_csv(frame, folder, key)
-        shown = frame.assign(allowed=frame["allowed"].str.replace(";", "; "))
-        shown.columns = pd.Index([str(name).capitalize() for name in frame.columns])
+        united = frame["type"].where(frame["unit"] == "", frame["type"] + ", " + frame["unit"])
+        shown = frame.assign(type=united, allowed=frame["allowed"].str.replace(";", "; "))
+        shown = shown.drop(columns="unit")
+        shown.columns = pd.Index([str(name).capitalize() for name in shown.columns])
         yield html_table(shown, f"Dictionary of {study.key}: {study.title}", words=True)
 
 

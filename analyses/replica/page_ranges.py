@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from IPython.display import HTML
 
 from replica.cohort import Cohort
 from replica.figure_ranges import Kind, Panel, ranges_figure, words_figure
+from replica.figure_style import p_value
 from replica.figures import Picture, save_figure
-from replica.html_table import html_table, keep_csv, note
+from replica.html_table import html_table, keep_csv, note, under_headings
 from replica.protocol import Study
 from replica.ranges.files import COLUMNS, Kept, has_ranges, load_ranges
 
@@ -44,10 +46,18 @@ def table(cohort: Cohort, folder: Path) -> HTML:
     kept = load_ranges(cohort.study.key)
     keep_csv(kept.ranges, folder, "ranges")
     study = cohort.study
-    numbers = {name: [_number(value) for value in kept.ranges[name]] for name in _ENDS}
-    labels = [_label(study, row) for row in kept.ranges.to_dict("records")]
-    frame = pd.DataFrame({"Quantity": labels} | {_ENDS[name]: numbers[name] for name in _ENDS})
-    return html_table(frame, _caption(kept))
+    rows = [
+        {
+            "Of": f"{study.outcome(str(row['outcome'])).short}, {_STAGES[str(row['stage'])]}",
+            "Quantity": str(row["quantity"]),
+        }
+        | {
+            label: written(row[name], is_p=_kind(str(row["key"])) == "p")
+            for name, label in _ENDS.items()
+        }
+        for row in kept.ranges.to_dict("records")
+    ]
+    return html_table(under_headings(pd.DataFrame(rows), "Of"), _caption(kept))
 
 
 _ENDS = {"committed": "This cohort", "smallest": "Smallest", "largest": "Largest"}
@@ -90,12 +100,6 @@ def _caption(kept: Kept) -> str:
     return f"{said} that this cohort agrees with, {held} of {held + missed} results"
 
 
-def _label(study: Study, row: Mapping[Hashable, object]) -> str:
-    outcome = study.outcome(str(row["outcome"])).short
-    stage = _STAGES[str(row["stage"])]
-    return f"{outcome}, {stage}: {row['quantity']}"
-
-
 def _short(study: Study, row: Mapping[Hashable, object]) -> str:
     """Name a quantity where the axis says what is measured."""
     outcome = study.outcome(str(row["outcome"])).short
@@ -133,5 +137,9 @@ def _panels(study: Study) -> dict[str, Panel]:
     }
 
 
-def _number(value: float) -> str:
-    return "<0.0001" if 0 < value < 1e-4 else f"{value:.3g}"
+def written(value: float, *, is_p: bool) -> str:
+    """Write an unprinted quantity as papers print its like: a p value, or a number to hundredths.
+
+    A dash stands where there is none.
+    """
+    return p_value(value) if is_p or math.isnan(value) else f"{value:.2f}"

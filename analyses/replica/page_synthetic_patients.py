@@ -15,8 +15,9 @@ from replica.cohort import Cohort
 from replica.conflicts import Conflict
 from replica.figure_plausibility import plausibility_figure
 from replica.figures import Picture, save_figure
-from replica.html_table import html_table, keep_csv, note
+from replica.html_table import html_table, keep_csv, note, under_headings
 from replica.matching import match
+from replica.page_ranges import written
 from replica.plausibility import correlations, hazards, pile_ups
 from replica.protocol import ARM_KEYS
 from replica.settings import Settings
@@ -53,7 +54,7 @@ def gives_way_table(
     if cohort.source != "synthetic":
         return note("Not shown", _NOT_SYNTHETIC)
     found = {verdict.published.id: verdict for verdict in verdicts}
-    rows = []
+    rows, reasons = [], []
     for conflict in conflicts:
         for place, name in enumerate(conflict.gives_way):
             row = found[name].published
@@ -66,9 +67,12 @@ def gives_way_table(
                     "Why": conflict.why if place == 0 else "as above",
                 }
             )
+            reasons.append(f"{conflict.why[0].upper()}{conflict.why[1:]}")
     frame = pd.DataFrame(rows)
     keep_csv(frame, folder, "gives_way")
-    return html_table(frame, "Printed numbers that the synthetic patients do not meet", words=True)
+    shown = under_headings(frame[["Number", "Where", "printed", "here"]].assign(Why=reasons), "Why")
+    caption = "Printed numbers that the synthetic patients do not meet, below the reason"
+    return html_table(shown, caption, words=True)
 
 
 def look_table(cohort: Cohort, folder: Path) -> HTML:
@@ -145,8 +149,12 @@ def spread_table(chosen: Settings, cohort: Cohort, folder: Path) -> HTML:
     }
     frame = spread(found, study)
     keep_csv(frame, folder, "spread")
-    numbers = frame.columns[2:]
-    shown = frame.assign(**{name: frame[name].map("{:.3g}".format) for name in numbers})
+    ps = frame["quantity"].str.endswith(", p")
+    numbers = {
+        name: [written(value, is_p=is_p) for value, is_p in zip(frame[name], ps, strict=True)]
+        for name in frame.columns[2:]
+    }
+    shown = frame.assign(**numbers)
     caption = (
         f"Not printed: at least this wide among {len(found)} cohorts that agree with everything "
         "printed but what gives way"

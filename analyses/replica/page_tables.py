@@ -22,7 +22,7 @@ from replica.agreement import (
 from replica.analysis import Choices
 from replica.cox import cox
 from replica.figure_style import p_value
-from replica.html_table import html_table, keep_csv, note
+from replica.html_table import SENTENCE, html_table, keep_csv, note
 from replica.matching import Matched
 from replica.paths import build_path
 from replica.protocol import MatchingPlan, Study
@@ -299,5 +299,9 @@ def verdict_table(verdicts: Sequence[Verdict], chosen: Settings, folder: Path) -
     # What contradicts a number begins with the name of a rule, which readers need not know
     told = frame["evidence"].str.replace(r"^\w+: ", "", regex=True)
     frame["evidence"] = frame["evidence"].mask(frame["verdict"] == "contradicted", told)
+    # An argument about many numbers is read once
+    again = frame.duplicated("evidence") & (frame["evidence"].str.len() > SENTENCE)
+    first = frame.drop_duplicates("evidence").set_index("evidence")["id"]
+    frame["evidence"] = frame["evidence"].mask(again, "as under " + frame["evidence"].map(first))
     frame["verdict"] = words.mask(taken_over, "taken over")
     return html_table(frame, "Every printed number of the paper", words=True)

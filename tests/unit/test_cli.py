@@ -48,10 +48,14 @@ COMMANDS = [
     ["studies"],
     ["run"],
     ["compare"],
-    ["audit"],
-    ["synthesize"],
-    ["book"],
+    ["sweep"],
     ["verify"],
+    ["audit"],
+    ["codecheck"],
+    ["synthesize"],
+    ["ranges"],
+    ["book"],
+    ["pdf"],
     ["data"],
     ["data", "template"],
     ["data", "dictionary"],
@@ -72,9 +76,17 @@ def test_no_command_is_left_out_of_the_test_above():
     named = {command[-1] for command in COMMANDS} - {"data"}
     registered = [*cli.app.registered_commands, *data_app.registered_commands]
     known = {c.name or c.callback.__name__ for c in registered if c.callback}
-    assert named <= known
+    assert named == known
     for command in registered:
         assert str(command.epilog).startswith("Example: replica ")
+
+
+@pytest.mark.parametrize("group", [[], ["data"]], ids=["replica", "data"])
+def test_a_list_of_commands_says_what_each_does_on_one_line(group):
+    """No summary is cut off on a screen of the usual width."""
+    output = call(*group, "--help").output
+    assert "Commands:" in output
+    assert "..." not in output.replace("[ARGS]...", "")
 
 
 @pytest.mark.usefixtures("home")

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from replica.html_table import WRAPS, html_table
+from replica.html_table import WRAPS, html_table, under_headings
 
 
 def classes(table: str, content: str) -> set[str]:
@@ -54,3 +54,42 @@ def test_a_table_without_rows_has_its_headings():
     table = html_table(pd.DataFrame(columns=["a", "b"]), "Nothing").data
     assert re.findall(r'<th scope="col">(\w)</th>', table) == ["a", "b"]
     assert "<tbody></tbody>" in table
+
+
+def test_a_repeated_column_becomes_headings():
+    """Rows of one heading come together below it, in the order of their first, indented."""
+    frame = pd.DataFrame({"Of": ["b", "a", "b"], "Row": ["1", "2", "3"], "p": ["x", "y", "z"]})
+    shown = under_headings(frame, "Of")
+    assert shown.to_numpy().tolist() == [
+        ["b", ""],
+        ["\u20031", "x"],
+        ["\u20033", "z"],
+        ["a", ""],
+        ["\u20032", "y"],
+    ]
+    assert '<tr class="heading"><th scope="rowgroup" colspan="2">' in html_table(shown, "T").data
+
+
+def test_only_tables_of_words_too_broad_for_a_phone_stack():
+    """There each filled cell names its heading; numbers side by side stay side by side."""
+    broad = pd.DataFrame([["x", "one", "", "three"]], columns=["a", "b", "c & d", "e"])
+    stacked = html_table(broad.assign(e="<3"), "T", words=True).data
+    assert 'class="replica-table words stacks"' in stacked
+    assert '<td data-label="e">&lt;3</td>' in stacked
+    assert stacked.count("data-label") == 2
+    for frame, words in ((broad, False), (broad[["a", "b"]], True)):
+        assert "data-label" not in html_table(frame, "T", words=words).data
+    sentence = pd.DataFrame(
+        {"a": ["x"], "b": ["a sentence of so many words that no column of a phone"]}
+    )
+    assert "stacks" not in html_table(sentence, "T", words=True).data
+    assert "stacks" in html_table(sentence + " holds it", "T", words=True).data
+
+
+def test_words_break_in_a_table_of_words_and_ratios_do_not():
+    """A phrase that elsewhere stays on one line may break where all is words."""
+    frame = pd.DataFrame({"a": ["x"], "b": ["several words here"], "c": ["6.97 (1.51-32.19)"]})
+    table = html_table(frame, "T", words=True).data
+    assert "wraps" in classes(table, "several words here")
+    assert "wraps" not in classes(table, "6.97 (1.51-32.19)")
+    assert "wraps" not in classes(html_table(frame, "T").data, "several words here")

@@ -37,7 +37,10 @@ WIDTH = 100
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(epilog="Example: replica audit myeloma_second_primary --report report.md")(audit)
+    app.command(
+        short_help="Hold the numbers that a paper prints against each other.",
+        epilog="Example: replica audit myeloma_second_primary --report report.md",
+    )(audit)
 
 
 def audit(

@@ -27,7 +27,10 @@ from replica.studies import load_study, study_keys
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(epilog="Example: replica codecheck sclc_second_line --run")(codecheck)
+    app.command(
+        short_help="Compare every output of a study with committed hashes.",
+        epilog="Example: replica codecheck sclc_second_line --run",
+    )(codecheck)
 
 
 def codecheck(

@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
 
 
 @data_app.command(
-    name="template", epilog="Example: replica data template sclc_second_line --out patients.csv"
+    name="template",
+    short_help="Write an empty table with its dictionary.",
+    epilog="Example: replica data template sclc_second_line --out patients.csv",
 )
 def data_template(
     study: StudyKey,
@@ -71,7 +73,9 @@ def data_template(
 
 
 @data_app.command(
-    name="dictionary", epilog="Example: replica data dictionary sclc_second_line --out columns.csv"
+    name="dictionary",
+    short_help="Describe each column that a study needs.",
+    epilog="Example: replica data dictionary sclc_second_line --out columns.csv",
 )
 def data_dictionary(
     study: StudyKey,
@@ -90,6 +94,7 @@ def data_dictionary(
 
 @data_app.command(
     name="check",
+    short_help="Say everything that is wrong with a file.",
     epilog="Example: replica data check sclc_second_line patients.xlsx --map map.toml",
 )
 def data_check(

@@ -19,7 +19,10 @@ from replica.studies import load_study
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(epilog="Example: replica ranges mlc_second_primary")(ranges)
+    app.command(
+        short_help="Search how far unprinted quantities can lie.",
+        epilog="Example: replica ranges mlc_second_primary",
+    )(ranges)
 
 
 def ranges(

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the app."""
     app.command(
         cls=PairedOptions,
+        short_help="Run a study with other parameters or on your patients.",
         epilog="Example: replica run sclc_second_line -p caliper 0.05 -p order random -p seed 7",
     )(run)
 

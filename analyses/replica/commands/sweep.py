@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the app."""
     app.command(
         name="sweep",
+        short_help="Run a study under every combination of some choices.",
         epilog="Example: replica sweep sclc_second_line --grid caliper=0.01,0.02,0.05,0.1 "
         "--grid order=largest,random --seeds 50",
     )(run_sweep)

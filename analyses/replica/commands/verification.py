@@ -19,7 +19,10 @@ from replica.runs.perform import perform, plan_run
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(epilog="Example: replica verify --run")(verify)
+    app.command(
+        short_help="Hold the verdicts of all studies against the baseline.",
+        epilog="Example: replica verify --run",
+    )(verify)
 
 
 def verify(
