@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from replica.commands.compare import short_number
 from replica.errors import NotebookError
 from replica.runs.compare import Change, compare_runs, compare_tables, write_changes
 from replica.runs.numbers import split
@@ -168,3 +169,22 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     a = run(tmp_path / "a", {})
     with pytest.raises(NotebookError, match=r"holds no run\.json, so it is no run's folder"):
         compare_runs(a, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("whole", "shown"),
+    [
+        ("0.6455452265908783", "0.645545"),
+        ("+0.0663545957784387", "+0.0663546"),
+        ("7.407430823631609e-06", "0.00000740743"),
+        ("496", "496"),
+        ("0.040", "0.040"),
+        ("<0.001", "<0.001"),
+        ("not reached", "not reached"),
+        ("NaN", "NaN"),
+        ("", ""),
+    ],
+)
+def test_the_screen_shows_six_digits_of_an_unrounded_number(whole, shown):
+    """What is short enough, and what is no number, is shown as it is."""
+    assert short_number(whole) == shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,21 @@ def _show(shown: Console, title: str, headings: Sequence[str], changes: Sequence
     shown.print(table)
 
 
+_DIGITS = 6
+"""Significant digits of an unrounded number on the screen."""
+
+
+def short_number(text: str) -> str:
+    """Round a number of more digits than a screen needs; `--out` writes it whole."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    if len(number.as_tuple().digits) <= _DIGITS or not number.is_finite():
+        return text
+    return f"{number:{'+' if text.startswith('+') else ''}.{_DIGITS}g}"
+
+
 def _show_tables(shown: Console, found: Comparison) -> None:
     for names, run in ((found.only_a, "A"), (found.only_b, "B")):
         if names:
@@ -69,8 +85,8 @@ def _show_tables(shown: Console, found: Comparison) -> None:
             table.add_column(heading, justify="right", overflow="fold")
         changes = [change for change in found.changes if change.table == name]
         for change in changes[:SHOWN]:
-            cells = (change.row, change.column, change.part, change.a, change.b)
-            table.add_row(*cells, change.difference)
+            numbers = (short_number(text) for text in (change.a, change.b, change.difference))
+            table.add_row(change.row, change.column, change.part, *numbers)
         shown.print(table)
         if len(changes) > SHOWN:
             shown.print(f"and {len(changes) - SHOWN} more; --out FILE writes them all.")
