@@ -130,8 +130,19 @@ def _draw_ratios(
     shown = (np.maximum(low, ratio / _SPREAD), np.minimum(high, ratio * _SPREAD))
     axes.set_yscale("log")
     axes.axhline(1, color=INK, linewidth=0.9, zorder=2)
+    # as wide as the marks: from half a place before the first to half a place behind the last
+    edges = np.append(at - 0.5, len(at) - 0.5)
+    below, above = (np.append(end, end[-1:]) for end in shown)
     axes.fill_between(
-        at, *shown, step="mid", color=RULE, alpha=0.35, linewidth=0, zorder=1, gid="intervals"
+        edges,
+        below,
+        above,
+        step="post",
+        color=RULE,
+        alpha=0.35,
+        linewidth=0,
+        zorder=1,
+        gid="intervals",
     )
     significant = p < SIGNIFICANT
     handles = [Line2D([], [], color=RULE, alpha=0.5, linewidth=6, label="95% interval")]
