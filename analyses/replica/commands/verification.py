@@ -52,7 +52,10 @@ def verify(
     made = baseline.read_json(root / "build" / "verification.json", "make it with `replica book`")
     now = baseline.summarise(made)
     kinds = (verdict.replace("_", " ") for verdict in baseline.RANKING)
-    table = Table("Study", *kinds, "All", "Of attainable", "Of all results")
+    table = Table()
+    table.add_column("Study", no_wrap=True)
+    for heading in (*kinds, "All", "Of attainable", "Of all results"):
+        table.add_column(heading, justify="right")
     for key, verdicts in now.items():
         counts = baseline.counts(verdicts)
         number = made["studies"][key].get("counts")
