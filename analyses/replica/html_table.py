@@ -125,7 +125,7 @@ def _body_row(
     label, *values = cells
     if not any(values):
         span = f' scope="rowgroup" colspan="{len(cells)}"'
-        kind = "heading told" if len(label) > SENTENCE else "heading"
+        kind = "heading told" if label.endswith(".") else "heading"
         return f'<tr class="{kind}"><th{span}><span>{escape(label)}</span></th></tr>'
     named = _classes(indented=label.startswith(INDENT))
     inner = f'<th scope="row"{named}>{escape(label.lstrip(INDENT))}</th>'

@@ -215,6 +215,51 @@ def test_a_figure_keeps_a_light_ground_on_a_dark_page(open_page, real_root):
     assert max(int(part) for part in re.findall(r"\d+", ground)[:3]) < 64
 
 
+def test_formulas_are_set_in_the_books_own_font(open_page):
+    """The font with the table of how formulas are set is read from the book, on any machine."""
+    page = open_page("book/methods.html", viewport=DESK)
+    loaded = page.evaluate(
+        "document.fonts.ready.then(fonts => [...fonts].filter(f => f.status === 'loaded')"
+        ".map(f => f.family.replaceAll('\"', '')))"
+    )
+    assert "Replica Math" in loaded
+
+
+def test_sentences_in_tables_are_read_downwards_on_a_phone(open_page):
+    """Each cell stands below its heading: nothing of such a table is out of sight."""
+    page = open_page("book/review_checklists.html", viewport=PHONE)
+    boxes = page.locator(".replica-table.stacks")
+    assert boxes.count() >= 3
+    assert (
+        boxes.evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth + 1).length") == 0
+    )
+    cell = boxes.first.locator("td[data-label='What is stated']").first
+    told = cell.evaluate("e => getComputedStyle(e, '::before').content")
+    assert told == '"What is stated"'
+    assert cell.bounding_box()["width"] > 0.8 * boxes.first.bounding_box()["width"]
+
+
+def test_on_paper_nothing_is_wider_than_the_page(open_page, real_root):
+    """Tables, code, pictures and formulas of every page end at its margin."""
+    html = real_root / "build" / "html"
+    width = int(180 / 25.4 * 96)  # what the margins leave of A4
+    page = open_page(HOME, viewport={"width": width, "height": 1000})
+    page.emulate_media(media="print")
+    wide = []
+    for path in pages(html):
+        if path.parent == html:
+            continue
+        page.goto(path.as_uri())
+        page.evaluate(printing.READY)
+        found = page.locator("article :is(table, pre, img, math)").evaluate_all(
+            "(all, width) => all.map(e => e.getBoundingClientRect())"
+            ".filter(box => box.width && box.right > width + 2).length",
+            width,
+        )
+        wide += [path.stem] if found else []
+    assert wide == []
+
+
 def test_on_paper_the_page_has_no_controls_and_whole_tables(open_page):
     """Printing leaves out navigation and filters, and lets no table scroll."""
     page = open_page(VERIFICATION, viewport={"width": 794, "height": 1123})

@@ -70,6 +70,14 @@ def test_a_repeated_column_becomes_headings():
     assert '<tr class="heading"><th scope="rowgroup" colspan="2">' in html_table(shown, "T").data
 
 
+def test_a_heading_that_is_a_sentence_is_told_and_no_title():
+    """A reason above its rows is read as text; the name of a group, however long, is a heading."""
+    frame = pd.DataFrame({"Why": ["So it is.", "A group (of so many)"], "Row": ["1", "2"]})
+    table = html_table(under_headings(frame.assign(p="x"), "Why"), "T").data
+    assert table.count('<tr class="heading told">') == 1
+    assert table.count('<tr class="heading">') == 1
+
+
 def test_only_tables_of_words_too_broad_for_a_phone_stack():
     """There each filled cell names its heading; numbers side by side stay side by side."""
     broad = pd.DataFrame([["x", "one", "", "three"]], columns=["a", "b", "c & d", "e"])
