@@ -55,7 +55,7 @@ def verify(
     table = Table()
     table.add_column("Study", no_wrap=True)
     for heading in (*kinds, "All", "Of attainable", "Of all results"):
-        table.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
+        table.add_column("\n".join(heading.rsplit(" ", 1)), justify="right")
     for key, verdicts in now.items():
         counts = baseline.counts(verdicts)
         number = made["studies"][key].get("counts")
