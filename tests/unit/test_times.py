@@ -22,6 +22,7 @@ from replica.synthesis.times import (
     _ordered,
     _stratified,
     compared_events,
+    counted_events,
     event_counts,
     follow_up_times,
     initial_times,
@@ -168,6 +169,12 @@ def test_events_of_the_other_arm_are_put_right(targets, treated, times):
     counts = made.event[:, ~treated].sum(axis=1).tolist()
     assert counts == [max(wanted["pfs"], wanted["os"]), wanted["os"]]
     assert not (made.event[1] & ~made.event[0]).any()
+
+
+def test_events_are_held_where_an_interval_implies_them(targets, treated):
+    """Without the interval of the treatment, only in the arm whose own models imply them."""
+    assert (counted_events(targets, treated, compared=False) == treated).all()
+    assert counted_events(targets, treated, compared=True).all()
 
 
 def test_the_same_generator_gives_the_same_times(targets, treated):

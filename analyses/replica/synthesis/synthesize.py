@@ -199,7 +199,9 @@ def _layout(
         codes = combinations_of(pattern, bits_of(targets, arm.asked))
         combination[rows] = 2 + 2 * codes[rows] + arm_code[rows]
         others[rows] = False
-    # Who was found with covariates and times exchanges them with nobody.
+    # Who was found with covariates and times exchanges them with nobody, events included.
+    found = everybody.source is not None
+    held = counted_events(targets, cohort.treated, compared=found)
     alone = np.where(others, 0, 1 + np.arange(len(cohort)))
     shared = np.array([spec.arm != "treated" for spec in compiled.specs], dtype=np.bool_)
     return Layout(
@@ -213,7 +215,7 @@ def _layout(
         },
         {"combinations": combination, "arms": arm_code, "alone": alone},
         {"others": others, "all": np.ones(len(cohort), dtype=np.bool_)},
-        counted_events(targets, cohort.treated),
+        held & others if found else held,
         np.empty(0, dtype=np.int64),
     )
 

@@ -173,9 +173,14 @@ def _last_hazard(targets: Targets, outcome: str, arm: str) -> float:
     return float(_anchors(targets, outcome, arm)[1][-1])
 
 
-def counted_events(targets: Targets, treated: Bools) -> Bools:
-    """Mark the outcomes and patients whose number of events is implied, shape (outcomes, n)."""
+def counted_events(targets: Targets, treated: Bools, *, compared: bool) -> Bools:
+    """Mark the outcomes and patients whose number of events is implied, shape (outcomes, n).
+
+    With `compared`, also where only the interval of the treatment implies it.
+    """
     implied = {arm: event_counts(targets, arm) for arm in ARM_KEYS}
+    if compared:
+        implied = {arm: implied[arm] or compared_events(targets, arm) for arm in ARM_KEYS}
     arms = np.where(treated, "treated", "control")
     return np.array(
         [[outcome.key in implied[arm] for arm in arms] for outcome in targets.study.outcomes]
