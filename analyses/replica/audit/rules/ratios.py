@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
-from replica.audit.counts import CountTable, admits, against_levels, cached_odds_ratio, count_table
+from replica.audit.counts import CountTable, against_levels, cached_odds_ratio, count_table
 from replica.audit.finding import Checked
 from replica.audit.interval import show
 from replica.audit.naming import STATISTIC_WORDS, Names
+from replica.audit.ratio_reading import (
+    RatioReading,
+    all_within_a_unit,
+    following,
+)
 from replica.audit.rule import Rule
 from replica.audit.table import ALL, PrintedTable
 from replica.audit.wald import PrintedRatio, normal_quantile, printed_ratios
@@ -22,16 +27,6 @@ from replica.published import PublishedValue
 # Adjustment seldom moves a ratio further than this many of the crude one's standard errors.
 _FAR = 2.0
 _QUANTILE = normal_quantile(0.95)
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """One way to read a ratio off the counts: which level over which, which arm over which."""
-
-    text: str
-    as_read: bool
-    exact: Fraction
-    ratio: Ratio
 
 
 class OddsRatioFromCounts(Rule):
@@ -74,7 +69,7 @@ class OddsRatioFromCounts(Rule):
         table: PrintedTable,
         printing: PrintedRatio,
         counts: CountTable,
-        readings: list[_Reading],
+        readings: list[RatioReading],
         *,
         crude: tuple[int, int],
     ) -> Iterator[Checked]:
@@ -85,18 +80,15 @@ class OddsRatioFromCounts(Rule):
             if row.level or len(counts.levels) == 2:
                 yield self._differs(table, printing, counts, readings, crude=crude)
             return  # how several levels were made into one ratio is not known
-        best = max(matching, key=lambda r: (len(_fitting(table, printed, r)), r.as_read))
-        fitting = _fitting(table, printed, best)
+        best = max(matching, key=lambda r: (len(following(table, printed, r.ratio)), r.as_read))
+        fitting = following(table, printed, best.ratio)
         ids = (*counts.ids, *printing.ids("or", *fitting))
         given = f"{counts.shown(table.names)} give {_show(table, row, printed, best.ratio)}"
         shown = f"{given} as {best.text}"
         apart = [name for name in printed if name not in fitting]
         if apart and (fitting or not printed):
             told = ", ".join(f"{STATISTIC_WORDS.get(n, n)} {printed[n].printed}" for n in apart)
-            values = _values(best.ratio)
-            near = all(
-                table.printed(printed[name]).within_a_unit(Fraction(values[name])) for name in apart
-            )
+            near = all_within_a_unit(table, printed, apart, best.ratio)
             yield self.finds(
                 (*ids, *printing.ids(*apart)),
                 f"{shown} (Woolf's interval, Wald's p); printed {told}.",
@@ -113,7 +105,7 @@ class OddsRatioFromCounts(Rule):
         table: PrintedTable,
         row: PublishedValue,
         counts: CountTable,
-        best: _Reading,
+        best: RatioReading,
         ids: tuple[str, ...],
         shown: str,
     ) -> Checked:
@@ -146,7 +138,7 @@ class OddsRatioFromCounts(Rule):
         table: PrintedTable,
         printing: PrintedRatio,
         counts: CountTable,
-        readings: list[_Reading],
+        readings: list[RatioReading],
         *,
         crude: tuple[int, int],
     ) -> Checked:
@@ -172,10 +164,12 @@ class OddsRatioFromCounts(Rule):
         )
 
 
-_Case = tuple[PrintedRatio, CountTable, list[_Reading]]
+_Case = tuple[PrintedRatio, CountTable, list[RatioReading]]
 
 
-def _matching(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> list[_Reading]:
+def _matching(
+    table: PrintedTable, row: PublishedValue, readings: list[RatioReading]
+) -> list[RatioReading]:
     interval = table.interval(row)
     return [each for each in readings if interval is not None and each.exact in interval]
 
@@ -194,7 +188,7 @@ def _of_others(table: PrintedTable, row: PublishedValue) -> str:
     return ""
 
 
-def _far(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> bool:
+def _far(table: PrintedTable, row: PublishedValue, readings: list[RatioReading]) -> bool:
     """Whether a printed ratio is far from every reading of its counts."""
     value = float(table.printed(row).value)
     if table.printed(row).kind != "number" or value <= 0:
@@ -206,7 +200,7 @@ def _far(table: PrintedTable, row: PublishedValue, readings: list[_Reading]) -> 
     )
 
 
-def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator[_Reading]:
+def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator[RatioReading]:
     """Yield the odds ratios of two levels, or of one against the rest, in both directions."""
     labels = [names.level(counts.item, level) for level in counts.levels]
     levels = list(zip(labels, counts.counts, strict=True))
@@ -235,13 +229,13 @@ def _readings(names: Names, counts: CountTable, row: PublishedValue) -> Iterator
         ratio = cached_odds_ratio(a, b, c, d)
         exact = Fraction(a * d, b * c)
         label = _label(names, counts.item, name)
-        yield _Reading(
+        yield RatioReading(
             f"the odds of {label} in {one} over {other}",
             True,
             exact,
             ratio,
         )
-        yield _Reading(
+        yield RatioReading(
             f"the odds of {label} in {other} over {one}"
             if stated
             else f"the odds of {against} in {one} over {other}",
@@ -258,7 +252,7 @@ def _label(names: Names, item: str, level: str) -> str:
     return level if level not in plain else f"{name}: {level}" if level else name
 
 
-def _against_levels(table: PrintedTable, row: PublishedValue) -> Iterator[_Reading]:
+def _against_levels(table: PrintedTable, row: PublishedValue) -> Iterator[RatioReading]:
     """Yield the odds ratios of a level against each other level, in both directions."""
     names, own = table.names, table.names.level(row.item, row.level)
     for level, ratio in against_levels(table, row).items():
@@ -267,23 +261,7 @@ def _against_levels(table: PrintedTable, row: PublishedValue) -> Iterator[_Readi
             (f"{names.arm(row.comparator)} over {names.arm(row.arm)}", ratio.inverse()),
         ):
             text = f"the odds of {own} against {names.level(row.item, level)} in {arms}"
-            yield _Reading(text, found is ratio, Fraction(found.estimate), found)
-
-
-def _fitting(
-    table: PrintedTable, printed: dict[str, PublishedValue], reading: _Reading
-) -> tuple[str, ...]:
-    values = _values(reading.ratio)
-    found = []
-    for name, row in printed.items():
-        interval = table.interval(row)
-        if interval is not None and admits(interval, values[name]):
-            found.append(name)
-    return tuple(found)
-
-
-def _values(ratio: Ratio) -> dict[str, float]:
-    return {"ci_low": ratio.ci_low, "ci_high": ratio.ci_high, "p": ratio.p}
+            yield RatioReading(text, found is ratio, Fraction(found.estimate), found)
 
 
 def _show(

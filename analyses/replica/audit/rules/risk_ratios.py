@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 
 from replica.audit.counts import CountTable, admits, cached_odds_ratio, count_table
 from replica.audit.finding import Checked
 from replica.audit.interval import Interval, show
 from replica.audit.naming import STATISTIC_WORDS, Names
+from replica.audit.ratio_reading import (
+    RatioReading,
+    all_within_a_unit,
+    following,
+    interval_and_p,
+)
 from replica.audit.rule import Rule
 from replica.audit.table import PrintedTable
 from replica.audit.two_risks import TwoRisks, two_risks
 from replica.audit.wald import PrintedRatio, printed_ratios
 from replica.contingency import Ratio
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """One way to read a risk ratio off the counts: which risk, of which group over which."""
-
-    text: str
-    as_read: bool
-    exact: Fraction
-    ratio: Ratio
 
 
 class RiskRatioFromCounts(Rule):
@@ -56,7 +50,7 @@ class RiskRatioFromCounts(Rule):
         table: PrintedTable,
         printing: PrintedRatio,
         counts: CountTable,
-        readings: list[_Reading],
+        readings: list[RatioReading],
     ) -> Iterator[Checked]:
         row, interval = printing.row, table.interval(printing.row)
         matching = [each for each in readings if interval is not None and each.exact in interval]
@@ -90,10 +84,9 @@ class RiskRatioFromCounts(Rule):
         ratio: Ratio,
     ) -> Iterator[Checked]:
         """Hold interval and p of a ratio that follows against Katz's; other intervals exist."""
-        values = {"ci_low": ratio.ci_low, "ci_high": ratio.ci_high, "p": ratio.p}
+        values = interval_and_p(ratio)
         printed = {name: printing.rows[name] for name in values if name in printing.rows}
-        read = {name: table.interval(row) for name, row in printed.items()}
-        fitting = [name for name, found in read.items() if found and admits(found, values[name])]
+        fitting = following(table, printed, ratio)
         apart = [name for name in printed if name not in fitting]
         if fitting:
             yield self.fits(printing.ids("rr", *fitting), f"{shown}, with Katz's interval")
@@ -103,9 +96,7 @@ class RiskRatioFromCounts(Rule):
                 f"{show(values[name], table.printed(printed[name]).digits)})"
                 for name in apart
             )
-            near = all(
-                table.printed(printed[name]).within_a_unit(Fraction(values[name])) for name in apart
-            )
+            near = all_within_a_unit(table, printed, apart, ratio)
             yield self.finds(
                 (*ids, *printing.ids(*apart)),
                 f"{shown}; printed {told}.",
@@ -118,7 +109,7 @@ class RiskRatioFromCounts(Rule):
         table: PrintedTable,
         printing: PrintedRatio,
         counts: CountTable,
-        readings: list[_Reading],
+        readings: list[RatioReading],
         interval: Interval,
     ) -> Checked:
         row, digits = printing.row, table.printed(printing.row).digits
@@ -140,7 +131,7 @@ class RiskRatioFromCounts(Rule):
         )
 
 
-def _readings(names: Names, counts: CountTable, risks: TwoRisks) -> Iterator[_Reading]:
+def _readings(names: Names, counts: CountTable, risks: TwoRisks) -> Iterator[RatioReading]:
     """Yield the risk ratios of the level and of being without it, in both directions."""
     level, second = counts.levels
     label = names.item(counts.item, level)
@@ -153,8 +144,10 @@ def _readings(names: Names, counts: CountTable, risks: TwoRisks) -> Iterator[_Re
         if made is None:
             continue
         exact, ratio = made
-        yield _Reading(f"the risk of {of} in {one} over {other}", as_read, exact, ratio)
-        yield _Reading(f"the risk of {of} in {other} over {one}", False, 1 / exact, ratio.inverse())
+        yield RatioReading(f"the risk of {of} in {one} over {other}", as_read, exact, ratio)
+        yield RatioReading(
+            f"the risk of {of} in {other} over {one}", False, 1 / exact, ratio.inverse()
+        )
 
 
 def _is_odds_ratio(counts: CountTable, interval: Interval) -> bool:
